@@ -1,0 +1,1 @@
+//! What trainer and device agree on, bit for bit.
