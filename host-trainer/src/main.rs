@@ -1,2 +1,12 @@
-//! Placeholder.
+//! `usher-train`: trains FaceNet-style embedders, exports them, measures them.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test's panic is its report")
+)]
+
+mod file;
+mod network;
+mod weights;
+
 fn main() {}
