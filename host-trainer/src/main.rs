@@ -10,12 +10,14 @@ use host_trainer::command;
 #[command(name = "usher-train", version)]
 enum Command {
     Describe(command::describe::Arguments),
+    Prepare(command::prepare::Arguments),
     Train(command::train::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Describe(arguments) => command::describe::run(&arguments),
+        Command::Prepare(arguments) => command::prepare::run(&arguments),
         Command::Train(arguments) => command::train::run(&arguments),
     };
     match done {
