@@ -5,12 +5,15 @@ use std::process::Command;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use shared::OnnxModel;
 
 use crate::network::graph::LayerGraph;
 use crate::network::mobilefacenet::mobilefacenet;
 use crate::network::nn1::nn1;
 use crate::network::op::{Conv, Lrn, Op, Padding, Window};
 use crate::network::shape::Shape;
+use crate::torch::module::Network;
+use crate::torch::operator::Mode;
 use crate::weights::{Tensor, Weights};
 use crate::{onnx, reference};
 
@@ -361,6 +364,53 @@ fn every_operator_is_among_the_cases() {
             "Relu"
         ]
     );
+}
+
+/// What the device computes for one face.
+fn by_tract(case: &Case, face: &[f32]) -> Vec<f32> {
+    let bytes = onnx::model(&case.graph, &case.weights).unwrap();
+    let shape = case.graph.input();
+    let input = [1, shape.channels, shape.height, shape.width];
+    let mut model = OnnxModel::load(&bytes, &input).unwrap();
+    let outputs = model.run(face).unwrap();
+    assert_eq!(outputs.len(), 1, "{}", case.name);
+    outputs.into_iter().next().unwrap()
+}
+
+/// What the trainer computes for both faces as one batch.
+fn by_torch(case: &Case) -> Vec<f32> {
+    let device = tch::Device::Cpu;
+    let network = Network::new(case.graph.clone(), &case.weights, device).unwrap();
+    let shape = case.graph.input();
+    let extents = [2, shape.channels, shape.height, shape.width].map(|extent| extent as i64);
+    let faces = tch::Tensor::from_slice(&case.faces.concat()).reshape(extents);
+    let output = tch::no_grad(|| network.forward(&faces, Mode::Inference));
+    Vec::try_from(output.contiguous().view(-1)).unwrap()
+}
+
+#[test]
+fn tract_agrees() {
+    for case in cases().iter().chain([&full_mobilefacenet()]) {
+        for (face, expected) in case.faces.iter().zip(case.expected()) {
+            case.check("tract", &expected, &by_tract(case, face));
+        }
+    }
+}
+
+#[test]
+fn torch_agrees() {
+    for case in cases().iter().chain([&full_mobilefacenet()]) {
+        case.check("torch", &case.expected().concat(), &by_torch(case));
+    }
+}
+
+#[test]
+#[ignore = "72 million weights: 2 GB of memory"]
+fn full_nn1_agrees() {
+    let case = Case::new("nn1", nn1(128, 1.0).unwrap());
+    let expected = case.expected();
+    case.check("tract", &expected[0], &by_tract(&case, &case.faces[0]));
+    case.check("torch", &expected.concat(), &by_torch(&case));
 }
 
 /// The Python with onnx and onnxruntime that `USHER_PYTHON` names.

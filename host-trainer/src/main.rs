@@ -1,16 +1,34 @@
-//! `usher-train`: trains FaceNet-style embedders, exports them, measures them.
+//! `usher-train`: reads the command line and calls the command.
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test's panic is its report")
-)]
+use std::process::ExitCode;
 
-#[cfg(test)]
-mod agreement;
-mod file;
-mod network;
-mod onnx;
-mod reference;
-mod weights;
+use clap::Parser;
+use host_trainer::command;
 
-fn main() {}
+/// Trains FaceNet-style face embedders, exports them to ONNX, measures them
+#[derive(Debug, Parser)]
+#[command(name = "usher-train", version)]
+enum Command {
+    Describe(command::describe::Arguments),
+    Train(command::train::Arguments),
+    Export(command::export::Arguments),
+    Calibrate(command::calibrate::Arguments),
+    Evaluate(command::evaluate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Describe(arguments) => command::describe::run(&arguments),
+        Command::Train(arguments) => command::train::run(&arguments),
+        Command::Export(arguments) => command::export::run(&arguments),
+        Command::Calibrate(arguments) => command::calibrate::run(&arguments),
+        Command::Evaluate(arguments) => command::evaluate::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("usher-train: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

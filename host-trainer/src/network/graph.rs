@@ -120,6 +120,15 @@ impl LayerGraph {
             .map_or(node.shape, |id| self.node(*id).shape)
     }
 
+    /// Whether faces of another side cannot be embedded: a fully connected layer reads whole maps.
+    pub fn is_fixed_size(&self) -> bool {
+        let reads_maps = |node: &Node| {
+            let input = self.input_shape(node);
+            node.op == Op::Flatten && (input.height > 1 || input.width > 1)
+        };
+        self.nodes.iter().any(reads_maps)
+    }
+
     /// Tensors of one node.
     pub fn node_parameters(&self, node: &Node) -> Vec<Parameter> {
         node.op.parameters(self.input_shape(node))

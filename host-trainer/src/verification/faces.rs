@@ -119,7 +119,8 @@ fn embed_central(
     };
     match pipeline.align(frame, face) {
         Ok(aligned) => pipeline.embed(&aligned).map(Some),
-        Err(_not_a_face) => Ok(None),
+        Err(PipelineError::Align(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

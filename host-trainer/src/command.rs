@@ -1,0 +1,7 @@
+//! The commands, one file each.
+
+pub mod calibrate;
+pub mod describe;
+pub mod evaluate;
+pub mod export;
+pub mod train;
