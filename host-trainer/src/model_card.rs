@@ -21,7 +21,10 @@ pub fn render(manifest: &ModelManifest, recipe: Option<&str>) -> String {
     push(&mut card, "Input", &input(manifest));
     push(&mut card, "Training data", &training_data(manifest));
     let unmeasured = |command: &str| {
-        format!("Not measured yet: `usher-train {command} --model {}.toml --lfw DIR`.", manifest.name)
+        format!(
+            "Not measured yet: `usher-train {command} --model {}.toml --lfw DIR`.",
+            manifest.name
+        )
     };
     push(&mut card, OPERATING_POINTS, &unmeasured("calibrate"));
     push(&mut card, ACCURACY, &unmeasured("evaluate"));
@@ -151,7 +154,10 @@ fn training_data(manifest: &ModelManifest) -> String {
 }
 
 fn again(manifest: &ModelManifest, recipe: Option<&str>) -> String {
-    let export = format!("usher-train export --run RUN --name {} --models models", manifest.name);
+    let export = format!(
+        "usher-train export --run RUN --name {} --models models",
+        manifest.name
+    );
     match recipe {
         None => format!("```\n{export}\n```"),
         Some(recipe) => format!(
@@ -192,7 +198,12 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (71_860_032, "71,860,032")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (71_860_032, "71,860,032"),
+        ] {
             assert_eq!(grouped(number), text);
         }
     }

@@ -66,8 +66,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 
     let lacking = embeddings.values().filter(|found| found.is_none()).count();
-    println!("no face found in {lacking} of {} pictures", embeddings.len());
-    println!("{:<10} {:>10} {:>27} {:>23}", "", "", "chosen on View 1 train", "seen on View 1 test");
+    println!(
+        "no face found in {lacking} of {} pictures",
+        embeddings.len()
+    );
+    println!(
+        "{:<10} {:>10} {:>27} {:>23}",
+        "", "", "chosen on View 1 train", "seen on View 1 test"
+    );
     println!(
         "{:<10} {:>10} {:>13} {:>13} {:>11} {:>11}",
         "point", "threshold", "FMR", "FNMR", "FMR", "FNMR"
@@ -150,10 +156,16 @@ mod tests {
             (&points[2], 1.002, 1e-3, 0.498),
             (&points[3], 1.02, 1e-2, 0.489),
         ] {
-            assert!((point.threshold.value() - threshold).abs() < 1e-5, "{point:?}");
+            assert!(
+                (point.threshold.value() - threshold).abs() < 1e-5,
+                "{point:?}"
+            );
             assert!((point.fmr.unwrap() - fmr).abs() < 2e-6, "{point:?}");
             assert!((point.fnmr.unwrap() - fnmr).abs() < 1.1e-3, "{point:?}");
-            assert_eq!((point.impostor_pairs, point.genuine_pairs), (1_000_000, 1000));
+            assert_eq!(
+                (point.impostor_pairs, point.genuine_pairs),
+                (1_000_000, 1000)
+            );
         }
     }
 

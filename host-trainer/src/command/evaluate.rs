@@ -71,7 +71,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let pictures = lfw.pictures(&list.pictures())?;
     let embeddings = faces::embed(&pictures, &arguments.detector, &arguments.model)?;
     let folds = list.folds.iter();
-    let folds: Vec<_> = folds.map(|fold| faces::compare(fold, &embeddings)).collect();
+    let folds: Vec<_> = folds
+        .map(|fold| faces::compare(fold, &embeddings))
+        .collect();
     let not_found = embeddings.values().filter(|found| found.is_none()).count();
     let report = report(&manifest, &folds, not_found)?;
     if arguments.card {
@@ -96,7 +98,9 @@ fn report(
 ) -> anyhow::Result<Report> {
     let all = folds.concat();
     let of = |genuine: bool| -> Vec<f32> {
-        let kind = all.iter().filter(|comparison| comparison.genuine == genuine);
+        let kind = all
+            .iter()
+            .filter(|comparison| comparison.genuine == genuine);
         kind.filter_map(|comparison| comparison.distance).collect()
     };
     let distances = Distances::new(of(true), of(false));

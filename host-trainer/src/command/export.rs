@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
-use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData};
+use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, manifest};
 
 use crate::config::Config;
 use crate::network::graph::LayerGraph;
@@ -20,8 +20,6 @@ use crate::{model_card, onnx, reference};
 const TOLERANCE: f32 = 1e-5;
 /// Seed of the face that the exported model is tried on.
 const FACE_SEED: u64 = 1;
-/// Version of the manifest's format.
-const MANIFEST_FORMAT: u32 = 1;
 /// What may be done with weights, for want of wider terms: those of face data are never wider.
 const LICENCE: &str =
     "non-commercial research and demonstration only, as the terms of the training data ask";
@@ -101,7 +99,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the folder {}", models.display()))?;
     // Written and tried beside their places, then moved: a model that fails is never seen.
     let place = || format!("cannot write to {}", models.display());
-    let trial = tempfile::Builder::new().prefix(".export-").tempdir_in(models);
+    let trial = tempfile::Builder::new()
+        .prefix(".export-")
+        .tempdir_in(models);
     let trial = trial.with_context(place)?;
     write(&trained, &arguments.name, trial.path())?;
     let difference = check(&trained, &trial.path().join(&files[1]))?;
@@ -147,7 +147,7 @@ fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
     let onnx = format!("{name}.onnx");
     let side_px = u32::try_from(trained.graph.input().width)?;
     let manifest = ModelManifest {
-        format: MANIFEST_FORMAT,
+        format: manifest::FORMAT,
         name: name.to_owned(),
         network: trained.graph.name().to_owned(),
         sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -178,11 +178,16 @@ fn check(trained: &Trained, manifest: &Path) -> anyhow::Result<f32> {
     let face = recipe.normalize(&AlignedFace::from_rgb(recipe.side_px, rgb)?);
     let expected = reference::embed(&trained.graph, &trained.weights, face.values())?;
     let found = embedder.embed(&face)?;
-    let differences = expected.iter().zip(found.values()).map(|(a, b)| (a - b).abs());
+    let differences = expected
+        .iter()
+        .zip(found.values())
+        .map(|(a, b)| (a - b).abs());
     let largest = differences.fold(0.0, f32::max);
     let count = (expected.len(), found.dimension());
     ensure!(
-        count.0 == count.1 && expected.iter().all(|value| value.is_finite()) && largest <= TOLERANCE,
+        count.0 == count.1
+            && expected.iter().all(|value| value.is_finite())
+            && largest <= TOLERANCE,
         "the exported model does not compute what its weights say: expected a difference of at most \
          {TOLERANCE:.0e}, found {largest:.1e}; the model was not kept"
     );

@@ -116,8 +116,7 @@ impl Lfw {
 }
 
 fn from_tar(tar: &Path, wanted: &BTreeSet<PictureId>) -> std::io::Result<Pictures> {
-    let by_path: BTreeMap<PathBuf, &PictureId> =
-        wanted.iter().map(|id| (id.path(), id)).collect();
+    let by_path: BTreeMap<PathBuf, &PictureId> = wanted.iter().map(|id| (id.path(), id)).collect();
     let mut found = Pictures::new();
     let mut archive = tar::Archive::new(BufReader::new(File::open(tar)?));
     for entry in archive.entries()? {
@@ -154,7 +153,10 @@ mod tests {
     #[test]
     fn a_folder_and_a_tar_give_the_same_pictures() {
         let folder = tempfile::tempdir().unwrap();
-        for (person, file, bytes) in [("Ada", "Ada_0001.jpg", "ada"), ("Bob", "Bob_0012.jpg", "bob")] {
+        for (person, file, bytes) in [
+            ("Ada", "Ada_0001.jpg", "ada"),
+            ("Bob", "Bob_0012.jpg", "bob"),
+        ] {
             std::fs::create_dir(folder.path().join(person)).unwrap();
             std::fs::write(folder.path().join(person).join(file), bytes).unwrap();
         }
@@ -172,6 +174,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Lfw::new(folder.path()).pictures(&wanted()).unwrap_err();
         let said = error.to_string();
-        assert!(said.contains("lacks 2 pictures") && said.contains("Ada_0001.jpg"), "{said}");
+        assert!(
+            said.contains("lacks 2 pictures") && said.contains("Ada_0001.jpg"),
+            "{said}"
+        );
     }
 }

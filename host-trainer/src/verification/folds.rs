@@ -81,7 +81,10 @@ pub fn best_threshold(comparisons: &[Comparison]) -> Result<Best, TooFew> {
         let next = sorted.get(index + 1).map(|(next, _)| *next);
         // A threshold cannot lie between equal distances.
         if right > best.0 && next != Some(*distance) {
-            best = (right, next.map_or(*distance, |next| distance + (next - distance) / 2.0));
+            best = (
+                right,
+                next.map_or(*distance, |next| distance + (next - distance) / 2.0),
+            );
         }
     }
     Ok(Best {
@@ -93,7 +96,10 @@ pub fn best_threshold(comparisons: &[Comparison]) -> Result<Best, TooFew> {
 /// Right decisions at a threshold: among comparisons with a distance, and how many those are.
 pub fn right_at(threshold: f32, comparisons: &[Comparison]) -> (usize, usize) {
     distances(comparisons).fold((0, 0), |(right, all), (distance, genuine)| {
-        (right + usize::from((distance <= threshold) == genuine), all + 1)
+        (
+            right + usize::from((distance <= threshold) == genuine),
+            all + 1,
+        )
     })
 }
 
@@ -108,7 +114,10 @@ pub fn cross_validate(folds: &[Vec<Comparison>]) -> Result<CrossValidation, TooF
     }
     let mut results = Vec::with_capacity(folds.len());
     for (index, fold) in folds.iter().enumerate() {
-        let others = folds.iter().enumerate().filter(|(other, _)| *other != index);
+        let others = folds
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
         let others: Vec<Comparison> = others.flat_map(|(_, fold)| fold).copied().collect();
         let threshold = best_threshold(&others)?.threshold;
         let (right, usable) = right_at(threshold, fold);
@@ -159,10 +168,34 @@ mod tests {
     fn the_best_threshold_lies_halfway() {
         for (name, genuine, impostors, threshold, accuracy) in [
             ("apart", &[0.25f32, 0.5][..], &[1.0f32, 2.0][..], 0.75, 1.0),
-            ("one genuine far off", &[0.25, 0.5, 3.0], &[1.0, 2.0, 2.5], 0.75, 5.0 / 6.0),
-            ("equals go to the smallest", &[0.5, 2.0], &[1.0, 3.0], 0.75, 0.75),
-            ("all genuine below the last", &[0.5, 2.0, 2.5], &[1.0, 3.0], 2.75, 0.8),
-            ("no threshold between equals", &[1.0, 1.0], &[1.0], 1.0, 2.0 / 3.0),
+            (
+                "one genuine far off",
+                &[0.25, 0.5, 3.0],
+                &[1.0, 2.0, 2.5],
+                0.75,
+                5.0 / 6.0,
+            ),
+            (
+                "equals go to the smallest",
+                &[0.5, 2.0],
+                &[1.0, 3.0],
+                0.75,
+                0.75,
+            ),
+            (
+                "all genuine below the last",
+                &[0.5, 2.0, 2.5],
+                &[1.0, 3.0],
+                2.75,
+                0.8,
+            ),
+            (
+                "no threshold between equals",
+                &[1.0, 1.0],
+                &[1.0],
+                1.0,
+                2.0 / 3.0,
+            ),
             ("genuine last", &[0.5, 2.0, 2.5], &[1.0], 2.5, 0.75),
         ] {
             let best = best_threshold(&comparisons(genuine, impostors)).unwrap();

@@ -203,7 +203,10 @@ mod tests {
     fn both_views_are_read() {
         let view_1 = parse("1\nAda\t1\t2\nAda\t1\tBob\t3\n").unwrap();
         assert_eq!(view_1.folds.len(), 1);
-        assert_eq!(view_1.folds[0][0].second.path(), Path::new("Ada/Ada_0002.jpg"));
+        assert_eq!(
+            view_1.folds[0][0].second.path(),
+            Path::new("Ada/Ada_0002.jpg")
+        );
         assert!(view_1.folds[0][0].is_genuine());
         assert!(!view_1.folds[0][1].is_genuine());
         assert_eq!(view_1.pictures().len(), 3);
@@ -222,14 +225,29 @@ mod tests {
             ("no pairs", "0\n", 1),
             ("cut short", "1\nAda\t1\t2\n", 3),
             ("a picture with itself", "1\nAda\t2\t2\nAda\t1\tBob\t3\n", 2),
-            ("impostor among genuine", "1\nAda\t1\tBob\t3\nAda\t1\tBob\t3\n", 2),
-            ("one person as impostor", "1\nAda\t1\t2\nAda\t1\tAda\t3\n", 3),
+            (
+                "impostor among genuine",
+                "1\nAda\t1\tBob\t3\nAda\t1\tBob\t3\n",
+                2,
+            ),
+            (
+                "one person as impostor",
+                "1\nAda\t1\t2\nAda\t1\tAda\t3\n",
+                3,
+            ),
             ("number zero", "1\nAda\t0\t2\nAda\t1\tBob\t3\n", 2),
             ("a path for a name", "1\n../Ada\t1\t2\nAda\t1\tBob\t3\n", 2),
-            ("more than announced", "1\nAda\t1\t2\nAda\t1\tBob\t3\nAda\t1\t3\n", 4),
+            (
+                "more than announced",
+                "1\nAda\t1\t2\nAda\t1\tBob\t3\nAda\t1\t3\n",
+                4,
+            ),
         ] {
             let error = parse(text).expect_err(name).to_string();
-            assert!(error.contains(&format!("pairs.txt, line {line}:")), "{name}: {error}");
+            assert!(
+                error.contains(&format!("pairs.txt, line {line}:")),
+                "{name}: {error}"
+            );
         }
     }
 }

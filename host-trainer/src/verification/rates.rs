@@ -93,7 +93,11 @@ mod tests {
         let distances = hundred();
         for (fmr, accepted) in [(0.01, 1), (0.05, 5), (0.29, 29), (0.999, 99)] {
             let threshold = distances.threshold_at(fmr, 1).unwrap();
-            assert_eq!(distances.fmr(threshold), Some(accepted as f64 / 100.0), "{fmr}");
+            assert_eq!(
+                distances.fmr(threshold),
+                Some(accepted as f64 / 100.0),
+                "{fmr}"
+            );
             // And it is the largest: the next number up accepts one more.
             let above = distances.fmr(threshold.next_up());
             assert_eq!(above, Some((accepted + 1) as f64 / 100.0), "{fmr}");
