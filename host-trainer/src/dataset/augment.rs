@@ -76,7 +76,10 @@ impl Augment {
                 row.as_chunks_mut::<3>().0.reverse();
             }
         }
-        AlignedFace::from_rgb(side_px, rgb)
+        match AlignedFace::from_rgb(side_px, rgb) {
+            Ok(face) => face,
+            Err(error) => unreachable!("three bytes a pixel: {error}"),
+        }
     }
 }
 
