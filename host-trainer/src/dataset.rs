@@ -6,6 +6,7 @@
 
 pub mod augment;
 pub mod folder;
+pub mod lfw;
 pub mod loader;
 pub mod sampler;
 pub mod tars;

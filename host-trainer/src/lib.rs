@@ -6,12 +6,18 @@
     allow(clippy::unwrap_used, reason = "a test's panic is its report")
 )]
 
+#[cfg(test)]
+mod agreement;
 pub mod command;
 pub mod config;
 pub mod dataset;
 pub mod file;
+pub mod model_card;
 pub mod network;
+pub mod onnx;
+pub mod reference;
 pub mod run;
 pub mod torch;
 pub mod triplet;
+pub mod verification;
 pub mod weights;

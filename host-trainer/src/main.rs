@@ -12,6 +12,9 @@ enum Command {
     Describe(command::describe::Arguments),
     Prepare(command::prepare::Arguments),
     Train(command::train::Arguments),
+    Export(command::export::Arguments),
+    Calibrate(command::calibrate::Arguments),
+    Evaluate(command::evaluate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -19,6 +22,9 @@ fn main() -> ExitCode {
         Command::Describe(arguments) => command::describe::run(&arguments),
         Command::Prepare(arguments) => command::prepare::run(&arguments),
         Command::Train(arguments) => command::train::run(&arguments),
+        Command::Export(arguments) => command::export::run(&arguments),
+        Command::Calibrate(arguments) => command::calibrate::run(&arguments),
+        Command::Evaluate(arguments) => command::evaluate::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
