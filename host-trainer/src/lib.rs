@@ -11,7 +11,6 @@ mod agreement;
 pub mod command;
 pub mod config;
 pub mod dataset;
-pub mod file;
 pub mod model_card;
 pub mod network;
 pub mod onnx;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
+use shared::atomic_file::{self, Readers};
 
 use crate::config::Config;
 use crate::dataset::{Dataset, Source};
-use crate::file;
 use crate::weights::Weights;
 
 /// Checkpoint a run ends with, and the newest while it goes on.
@@ -88,10 +88,14 @@ impl Run {
             sources: dataset.sources.clone(),
         };
         let data = serde_json::to_vec_pretty(&summary)?;
-        file::replace(&folder.join(DATA), &data).with_context(place)?;
+        atomic_file::replace(&folder.join(DATA), &data, Readers::Everyone).with_context(place)?;
         let metrics = File::create(folder.join(METRICS)).with_context(place)?;
-        file::replace(&folder.join(CONFIG), toml::to_string(config)?.as_bytes())
-            .with_context(place)?;
+        atomic_file::replace(
+            &folder.join(CONFIG),
+            toml::to_string(config)?.as_bytes(),
+            Readers::Everyone,
+        )
+        .with_context(place)?;
         let style = ProgressStyle::with_template("{bar:24} {percent:>3} %  {msg}  ETA {eta}")?;
         Ok(Self {
             folder: folder.to_owned(),

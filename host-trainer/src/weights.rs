@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use shared::atomic_file::{self, Readers};
 
 use crate::network::graph::LayerGraph;
 use crate::network::op::Role;
@@ -180,7 +181,7 @@ impl Weights {
         }
         let file = safetensors::serialize(views, None)
             .map_err(|error| fail(std::io::Error::other(error)))?;
-        crate::file::replace(path, &file).map_err(fail)
+        atomic_file::replace(path, &file, Readers::Everyone).map_err(fail)
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, bail, ensure};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
+use shared::atomic_file::{self, Readers};
 use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, manifest};
 
 use crate::config::Config;
@@ -161,10 +162,16 @@ fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
         onnx,
     };
     let place = || format!("cannot write to {}", folder.display());
-    crate::file::replace(&folder.join(&manifest.onnx), &bytes).with_context(place)?;
+    atomic_file::replace(&folder.join(&manifest.onnx), &bytes, Readers::Everyone)
+        .with_context(place)?;
     manifest.write(&folder.join(format!("{name}.toml")))?;
     let card = model_card::render(&manifest, trained.recipe.as_deref());
-    crate::file::replace(&folder.join(format!("{name}.md")), card.as_bytes()).with_context(place)
+    atomic_file::replace(
+        &folder.join(format!("{name}.md")),
+        card.as_bytes(),
+        Readers::Everyone,
+    )
+    .with_context(place)
 }
 
 /// Loads the model as the device does and embeds a face of random pixels with it and with the

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use image::codecs::jpeg::JpegEncoder;
 use shared::align::{self, AlignedFace};
+use shared::atomic_file::{self, Readers};
 use shared::detector::Detector;
 use shared::geometry::Point;
 use shared::landmarks::Landmarks;
 
 use crate::dataset::folder::{entries, file_name, is_picture};
-use crate::file;
 
 /// Side of an aligned picture, in pixels: the standard crop with 8 pixels around it.
 const SIDE_PX: u32 = 128;
@@ -109,5 +109,5 @@ fn write(face: &AlignedFace, folder: &Path, photo: &Path) -> anyhow::Result<()> 
     picture
         .write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))
         .with_context(place)?;
-    file::replace(&path, &bytes).with_context(place)
+    atomic_file::replace(&path, &bytes, Readers::Everyone).with_context(place)
 }
