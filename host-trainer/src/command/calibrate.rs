@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use shared::atomic_file::{self, Readers};
 use shared::{ModelManifest, OperatingPoint, Threshold};
 
 use crate::dataset::lfw::{Lfw, VIEW_1_TEST, VIEW_1_TRAIN};
@@ -62,7 +63,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let card = std::fs::read_to_string(&card_path).with_context(context)?;
         let body = model_card::operating_points(&manifest.operating_points);
         let card = model_card::with_section(&card, model_card::OPERATING_POINTS, &body);
-        crate::file::replace(&card_path, card.as_bytes()).with_context(context)?;
+        atomic_file::replace(&card_path, card.as_bytes(), Readers::Everyone)
+            .with_context(context)?;
     }
 
     let lacking = embeddings.values().filter(|found| found.is_none()).count();

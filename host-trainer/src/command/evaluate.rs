@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Serialize;
 use shared::ModelManifest;
+use shared::atomic_file::{self, Readers};
 
 use crate::dataset::lfw::{Lfw, VIEW_2};
 use crate::model_card;
@@ -81,7 +82,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let context = || format!("cannot renew {}", path.display());
         let card = std::fs::read_to_string(&path).with_context(context)?;
         let card = model_card::with_section(&card, model_card::ACCURACY, &text(&report));
-        crate::file::replace(&path, card.as_bytes()).with_context(context)?;
+        atomic_file::replace(&path, card.as_bytes(), Readers::Everyone).with_context(context)?;
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
