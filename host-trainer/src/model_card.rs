@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use serde::Deserialize;
 use shared::{ModelManifest, OperatingPoint};
 
 /// Heading of the thresholds, which `calibrate` fills in.
@@ -9,10 +10,28 @@ pub const OPERATING_POINTS: &str = "Operating points";
 /// Heading of the accuracy, which `evaluate` fills in.
 pub const ACCURACY: &str = "Accuracy";
 
-/// A new model's card; nothing is measured yet.
-///
-/// `recipe` is the training config as TOML, where the weights come from a run.
-pub fn render(manifest: &ModelManifest, recipe: Option<&str>) -> String {
+/// The run that weights come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// The training config, as TOML.
+    pub recipe: String,
+    /// How long it went on; absent before its first step.
+    pub effort: Option<Effort>,
+}
+
+/// How long a run went on.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Effort {
+    /// Steps of the optimizer.
+    pub step: u64,
+    /// Pictures seen, repeats counted.
+    pub pictures: u64,
+    /// Time taken.
+    pub seconds: f64,
+}
+
+/// A new model's card; nothing is measured yet. `origin` is absent for weights without a run.
+pub fn render(manifest: &ModelManifest, origin: Option<&Origin>) -> String {
     let mut card = format!("# {}\n\n", manifest.name);
     let push = |card: &mut String, heading: &str, body: &str| {
         card.push_str(&format!("## {heading}\n\n{}\n\n", body.trim_end()));
@@ -29,7 +48,7 @@ pub fn render(manifest: &ModelManifest, recipe: Option<&str>) -> String {
     push(&mut card, OPERATING_POINTS, &unmeasured("calibrate"));
     push(&mut card, ACCURACY, &unmeasured("evaluate"));
     push(&mut card, "Limits", LIMITS);
-    push(&mut card, "How to make it again", &again(manifest, recipe));
+    push(&mut card, "How to make it again", &again(manifest, origin));
     card.truncate(card.trim_end().len());
     card.push('\n');
     card
@@ -153,19 +172,28 @@ fn training_data(manifest: &ModelManifest) -> String {
     table
 }
 
-fn again(manifest: &ModelManifest, recipe: Option<&str>) -> String {
+fn again(manifest: &ModelManifest, origin: Option<&Origin>) -> String {
     let export = format!(
         "usher-train export --run RUN --name {} --models models",
         manifest.name
     );
-    match recipe {
-        None => format!("```\n{export}\n```"),
-        Some(recipe) => format!(
-            "With this as `config.toml`:\n\n```toml\n{}\n```\n\n```\nusher-train train --config \
-             config.toml --data DATA --run RUN\n{export}\n```",
-            recipe.trim_end()
-        ),
-    }
+    let Some(Origin { recipe, effort }) = origin else {
+        return format!("```\n{export}\n```");
+    };
+    let effort = effort.map_or_else(String::new, |effort| {
+        format!(
+            " The run ended after {} steps: {} pictures in {:.0} minutes.",
+            grouped(effort.step),
+            grouped(effort.pictures),
+            effort.seconds / 60.0
+        )
+    });
+    format!(
+        "With this as `config.toml`:\n\n```toml\n{}\n```\n\n```\nusher-train train --config \
+         config.toml --data DATA --run RUN\n{export}\n```\n\n{}",
+        recipe.trim_end(),
+        effort.trim_start()
+    )
 }
 
 /// A number with its thousands apart: 1,003,136.
@@ -173,7 +201,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

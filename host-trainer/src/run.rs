@@ -19,7 +19,8 @@ pub const LAST: &str = "last.safetensors";
 pub const CONFIG: &str = "config.toml";
 /// What was learnt from.
 pub const DATA: &str = "data.json";
-const METRICS: &str = "metrics.jsonl";
+/// Each step's numbers.
+pub const METRICS: &str = "metrics.jsonl";
 /// Weight of the newest step in the numbers on the progress line.
 const SMOOTHING: f64 = 0.05;
 

@@ -250,7 +250,20 @@ fn others() -> Vec<Case> {
         ),
         add("add maps", Op::Relu),
         norm_with_two_readers(),
+        norm_of_little_variance(),
     ]
+}
+
+/// A norm of channels that hardly vary, where its epsilon counts.
+fn norm_of_little_variance() -> Case {
+    let operators = [conv(4, window(1, 1, [0; 4]), 1, false), Op::BatchNorm];
+    let mut case = Case::chain("norm of little variance", shape(3, 4, 4), &operators);
+    let little = Tensor {
+        extents: vec![4],
+        values: vec![1e-4; 4],
+    };
+    case.weights.insert("layer1.running_var", little);
+    case
 }
 
 /// A vector where maps are usual, and maps of one pixel where a vector is: the shapes allow it.

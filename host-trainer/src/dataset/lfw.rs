@@ -85,7 +85,7 @@ impl Lfw {
             })?;
             (tar, found)
         } else {
-            (self.folder.clone(), self.from_folder(wanted)?)
+            (self.folder.clone(), from_folder(&self.folder, wanted)?)
         };
         let mut lacking = wanted.iter().filter(|id| !found.contains_key(id));
         match lacking.next() {
@@ -97,22 +97,22 @@ impl Lfw {
             }),
         }
     }
+}
 
-    fn from_folder(&self, wanted: &BTreeSet<PictureId>) -> Result<Pictures, LfwError> {
-        let mut found = Pictures::new();
-        for id in wanted {
-            let path = self.folder.join(id.path());
-            match std::fs::read(&path) {
-                Ok(bytes) => {
-                    found.insert(id.clone(), bytes);
-                }
-                // Told of all at once by the caller.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(source) => return Err(LfwError::Io { path, source }),
+fn from_folder(folder: &Path, wanted: &BTreeSet<PictureId>) -> Result<Pictures, LfwError> {
+    let mut found = Pictures::new();
+    for id in wanted {
+        let path = folder.join(id.path());
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                found.insert(id.clone(), bytes);
             }
+            // Told of all at once by the caller.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(LfwError::Io { path, source }),
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 fn from_tar(tar: &Path, wanted: &BTreeSet<PictureId>) -> std::io::Result<Pictures> {

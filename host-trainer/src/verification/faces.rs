@@ -40,7 +40,7 @@ pub enum FacesError {
         /// The picture.
         path: PathBuf,
         /// What failed.
-        source: PipelineError,
+        source: Box<PipelineError>,
     },
 }
 
@@ -66,7 +66,7 @@ pub fn embed(pictures: &Pictures, detector: &Path, model: &Path) -> Result<Embed
             let embedding =
                 embed_central(&mut pipeline, &frame).map_err(|source| FacesError::Pipeline {
                     path: id.path(),
-                    source,
+                    source: Box::new(source),
                 })?;
             let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             done.push(((*id).clone(), embedding));
