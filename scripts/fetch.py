@@ -103,7 +103,7 @@ def download(source, temporary):
             with zipfile.ZipFile(download(source["needs"], temporary)) as wheel:
                 wheel.extractall(to / "needs")
             arguments += ["--no-build-isolation"]
-            environment["PYTHONPATH"] = str(to / "needs")
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(to / "needs"), os.environ.get("PYTHONPATH")]))
     say(f"  fetching {pinned} ({source['megabytes']} MB)")
     remedy = (
         "check that pip reaches its package index (python3 -m pip download six), then run scripts/setup again;\n"
