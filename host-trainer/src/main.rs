@@ -1,2 +1,36 @@
-//! Placeholder.
-fn main() {}
+//! `usher-train`: reads the command line and calls the command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use host_trainer::command;
+
+/// Trains FaceNet-style face embedders, exports them to ONNX, measures them
+#[derive(Debug, Parser)]
+#[command(name = "usher-train", version)]
+enum Command {
+    Describe(command::describe::Arguments),
+    Prepare(command::prepare::Arguments),
+    Train(command::train::Arguments),
+    Export(command::export::Arguments),
+    Calibrate(command::calibrate::Arguments),
+    Evaluate(command::evaluate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Describe(arguments) => command::describe::run(&arguments),
+        Command::Prepare(arguments) => command::prepare::run(&arguments),
+        Command::Train(arguments) => command::train::run(&arguments),
+        Command::Export(arguments) => command::export::run(&arguments),
+        Command::Calibrate(arguments) => command::calibrate::run(&arguments),
+        Command::Evaluate(arguments) => command::evaluate::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("usher-train: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Agreement: every backend computes what the referee computes, per operator and for whole nets.
+
+mod cases;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use shared::OnnxModel;
+
+use crate::network::nn1::nn1;
+use crate::torch::module::Network;
+use crate::torch::operator::Mode;
+use crate::{onnx, reference};
+use cases::{Case, cases, full_mobilefacenet, mixed};
+
+/// Largest difference allowed, relative to the largest value that the referee gives.
+///
+/// The referee rounds each activation once; a backend sums up to some 12,544 products in f32, in
+/// its own order, which has been seen to differ by 8e-7 on unit embeddings of a full NN1. Ten
+/// times that is room for another machine's order; a wrong rule differs by 1e-2 and more.
+const TOLERANCE: f32 = 1e-5;
+
+impl Case {
+    /// What the referee gives for each face.
+    fn expected(&self) -> [Vec<f32>; 2] {
+        let embed = |face: &Vec<f32>| reference::embed(&self.graph, &self.weights, face).unwrap();
+        [embed(&self.faces[0]), embed(&self.faces[1])]
+    }
+
+    /// Panics unless `found` agrees with the referee.
+    fn check(&self, backend: &str, expected: &[f32], found: &[f32]) {
+        assert_eq!(expected.len(), found.len(), "{backend}: {}", self.name);
+        let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, f32::max);
+        let scale = largest(&mut expected.iter().map(|x| x.abs())).max(f32::MIN_POSITIVE);
+        let off = expected.iter().zip(found).map(|(a, b)| (a - b).abs());
+        assert!(
+            found.iter().all(|x| x.is_finite()),
+            "{backend}: {}",
+            self.name
+        );
+        let difference = largest(&mut off.into_iter()) / scale;
+        assert!(
+            difference <= TOLERANCE,
+            "{backend} and the referee disagree on {} by {difference}",
+            self.name
+        );
+    }
+}
+
+#[test]
+fn every_operator_is_among_the_cases() {
+    let cases = cases();
+    let ops = cases.iter().flat_map(|case| case.graph.nodes());
+    let mut names: Vec<&str> = ops.map(|node| node.op.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(
+        names,
+        [
+            "Add",
+            "BatchNorm",
+            "Conv",
+            "DepthwiseConv",
+            "Dropout",
+            "Face",
+            "Flatten",
+            "L2Normalize",
+            "Linear",
+            "Lrn",
+            "MaxPool",
+            "PRelu",
+            "Relu"
+        ]
+    );
+}
+
+/// What the device computes for one face.
+fn by_tract(case: &Case, face: &[f32]) -> Vec<f32> {
+    let bytes = onnx::model(&case.graph, &case.weights).unwrap();
+    let shape = case.graph.input();
+    let input = [1, shape.channels, shape.height, shape.width];
+    let mut model = OnnxModel::load(&bytes, &input).unwrap();
+    let outputs = model.run(face).unwrap();
+    assert_eq!(outputs.len(), 1, "{}", case.name);
+    outputs.into_iter().next().unwrap()
+}
+
+/// What the trainer computes for both faces as one batch.
+fn by_torch(case: &Case) -> Vec<f32> {
+    let device = tch::Device::Cpu;
+    let network = Network::new(case.graph.clone(), &case.weights, device).unwrap();
+    let shape = case.graph.input();
+    let extents = [2, shape.channels, shape.height, shape.width].map(|extent| extent as i64);
+    let faces = tch::Tensor::from_slice(&case.faces.concat()).reshape(extents);
+    let output = tch::no_grad(|| network.forward(&faces, Mode::Inference));
+    Vec::try_from(output.contiguous().view(-1)).unwrap()
+}
+
+#[test]
+fn tract_agrees() {
+    let mut cases = cases();
+    cases.extend(mixed());
+    cases.push(full_mobilefacenet());
+    for case in &cases {
+        for (face, expected) in case.faces.iter().zip(case.expected()) {
+            case.check("tract", &expected, &by_tract(case, face));
+        }
+    }
+}
+
+#[test]
+fn torch_agrees() {
+    for case in cases().iter().chain([&full_mobilefacenet()]) {
+        case.check("torch", &case.expected().concat(), &by_torch(case));
+    }
+}
+
+#[test]
+#[ignore = "72 million weights: 2 GB of memory"]
+fn full_nn1_agrees() {
+    let case = Case::new("nn1", nn1(128, 1.0).unwrap());
+    let expected = case.expected();
+    case.check("tract", &expected[0], &by_tract(&case, &case.faces[0]));
+    case.check("torch", &expected.concat(), &by_torch(&case));
+}
+
+/// The Python with onnx and onnxruntime that `USHER_PYTHON` names.
+fn python() -> Option<PathBuf> {
+    std::env::var_os("USHER_PYTHON").map(PathBuf::from)
+}
+
+fn write_floats(path: &Path, values: &[f32]) {
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn read_floats(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let (words, _) = bytes.as_chunks::<4>();
+    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+}
+
+#[test]
+fn onnxruntime_agrees_and_the_checker_accepts() {
+    let Some(python) = python() else {
+        eprintln!(
+            "SKIPPED: onnx's checker and onnxruntime were not asked; name a Python with onnx and \
+             onnxruntime in USHER_PYTHON to ask them"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut cases = cases();
+    cases.extend(mixed());
+    cases.push(full_mobilefacenet());
+    for (index, case) in cases.iter().enumerate() {
+        let stem = folder.path().join(format!("{index:02}"));
+        let bytes = onnx::model(&case.graph, &case.weights).unwrap();
+        std::fs::write(stem.with_extension("onnx"), bytes).unwrap();
+        // Both faces as one batch: what one face gives must not depend on the other.
+        write_floats(&stem.with_extension("input"), &case.faces.concat());
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx_check.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    for (index, case) in cases.iter().enumerate() {
+        let found = read_floats(&folder.path().join(format!("{index:02}.output")));
+        case.check("onnxruntime", &case.expected().concat(), &found);
+    }
+}

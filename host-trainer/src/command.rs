@@ -1,0 +1,8 @@
+//! The commands, one file each.
+
+pub mod calibrate;
+pub mod describe;
+pub mod evaluate;
+pub mod export;
+pub mod prepare;
+pub mod train;

@@ -1,0 +1,195 @@
+//! `usher-train export`: from weights to a model that the device loads.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use rand::{RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, manifest};
+
+use crate::config::Config;
+use crate::network::graph::LayerGraph;
+use crate::network::{self, DEFAULT_DIMENSION};
+use crate::run::{self, DataSummary};
+use crate::weights::Weights;
+use crate::{model_card, onnx, reference};
+
+/// Largest difference allowed between the exported model and the plain-Rust referee, on a unit
+/// embedding; see `agreement` for where the number comes from.
+const TOLERANCE: f32 = 1e-5;
+/// Seed of the face that the exported model is tried on.
+const FACE_SEED: u64 = 1;
+/// What may be done with weights, for want of wider terms: those of face data are never wider.
+const LICENCE: &str =
+    "non-commercial research and demonstration only, as the terms of the training data ask";
+
+/// Export weights to ONNX with manifest and model card
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: usher-train export --run runs/first --name usher-small --models models"
+)]
+pub struct Arguments {
+    /// A run's folder; its newest checkpoint is exported
+    #[arg(long, required_unless_present = "weights", conflicts_with = "weights")]
+    run: Option<PathBuf>,
+    /// Weights without a run, in safetensors
+    #[arg(long, requires = "network")]
+    weights: Option<PathBuf>,
+    /// Network of --weights: nn1 or mobilefacenet
+    #[arg(long, conflicts_with = "run")]
+    network: Option<String>,
+    /// Values in an embedding of --weights
+    #[arg(long, default_value_t = DEFAULT_DIMENSION, conflicts_with = "run")]
+    dimension: usize,
+    /// Name of the model and of its files
+    #[arg(long)]
+    name: String,
+    /// Folder to write NAME.onnx, NAME.toml and NAME.md to
+    #[arg(long)]
+    models: PathBuf,
+    /// Replace a model of that name
+    #[arg(long)]
+    force: bool,
+}
+
+/// A trained network, and what is known of its training.
+struct Trained {
+    graph: LayerGraph,
+    weights: Weights,
+    data: Vec<TrainingData>,
+    recipe: Option<String>,
+}
+
+/// Exports.
+///
+/// # Errors
+/// If the weights are unusable, the model exists, or what was written does not compute what the
+/// weights say; then no file of that name is touched.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    ensure!(
+        !arguments.name.is_empty()
+            && !arguments.name.starts_with('.')
+            && arguments.name.chars().all(plain),
+        "the name becomes that of files: expected letters, digits, '-', '_' and '.', found {:?}",
+        arguments.name
+    );
+    let trained = match (&arguments.run, &arguments.weights, &arguments.network) {
+        (Some(run), _, _) => from_run(run)?,
+        (None, Some(weights), Some(network)) => Trained {
+            graph: network::build(network, arguments.dimension)?,
+            weights: Weights::read(weights)?,
+            data: Vec::new(),
+            recipe: None,
+        },
+        _ => bail!("expected --run, or --weights and --network"),
+    };
+    let models = &arguments.models;
+    let files = ["onnx", "toml", "md"].map(|kind| format!("{}.{kind}", arguments.name));
+    if !arguments.force
+        && let Some(file) = files.iter().find(|file| models.join(file).exists())
+    {
+        bail!(
+            "{} exists: choose another --name, or --force to replace it",
+            models.join(file).display()
+        );
+    }
+    std::fs::create_dir_all(models)
+        .with_context(|| format!("cannot make the folder {}", models.display()))?;
+    // Written and tried beside their places, then moved: a model that fails is never seen.
+    let place = || format!("cannot write to {}", models.display());
+    let trial = tempfile::Builder::new()
+        .prefix(".export-")
+        .tempdir_in(models);
+    let trial = trial.with_context(place)?;
+    write(&trained, &arguments.name, trial.path())?;
+    let difference = check(&trained, &trial.path().join(&files[1]))?;
+    for file in &files {
+        std::fs::rename(trial.path().join(file), models.join(file)).with_context(place)?;
+    }
+    eprintln!("the exported model and the referee differ by {difference:.1e}");
+    for file in &files {
+        println!("{}", models.join(file).display());
+    }
+    eprintln!(
+        "next: usher-train calibrate --model {} --lfw DIR",
+        models.join(&files[1]).display()
+    );
+    Ok(())
+}
+
+fn from_run(folder: &Path) -> anyhow::Result<Trained> {
+    let path = folder.join(run::CONFIG);
+    let config = Config::read(&path)?;
+    let path = folder.join(run::DATA);
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let summary: DataSummary = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is no summary of training data", path.display()))?;
+    let data = summary.sources.into_iter().map(|source| TrainingData {
+        name: source.name,
+        pictures: source.pictures,
+        identities: source.identities,
+        licence: source.licence,
+    });
+    Ok(Trained {
+        graph: network::build(&config.network, config.dimension)?,
+        weights: Weights::read(&folder.join(run::LAST))?,
+        data: data.collect(),
+        recipe: Some(toml::to_string(&config)?),
+    })
+}
+
+/// Writes the model's three files into a folder.
+fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
+    let bytes = onnx::model(&trained.graph, &trained.weights)?;
+    let digest = Sha256::digest(&bytes);
+    let onnx = format!("{name}.onnx");
+    let side_px = u32::try_from(trained.graph.input().width)?;
+    let manifest = ModelManifest {
+        format: manifest::FORMAT,
+        name: name.to_owned(),
+        network: trained.graph.name().to_owned(),
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        dimension: trained.graph.dimension(),
+        preprocessing: Preprocessing::usher(side_px),
+        operating_points: Vec::new(),
+        training_data: trained.data.clone(),
+        licence: LICENCE.to_owned(),
+        parameters: trained.graph.parameter_count(),
+        multiply_adds: trained.graph.multiply_adds(),
+        onnx,
+    };
+    let place = || format!("cannot write to {}", folder.display());
+    crate::file::replace(&folder.join(&manifest.onnx), &bytes).with_context(place)?;
+    manifest.write(&folder.join(format!("{name}.toml")))?;
+    let card = model_card::render(&manifest, trained.recipe.as_deref());
+    crate::file::replace(&folder.join(format!("{name}.md")), card.as_bytes()).with_context(place)
+}
+
+/// Loads the model as the device does and embeds a face of random pixels with it and with the
+/// referee; returns the largest difference.
+fn check(trained: &Trained, manifest: &Path) -> anyhow::Result<f32> {
+    let mut embedder = Embedder::load(manifest)?;
+    let recipe = embedder.manifest().preprocessing.clone();
+    let side = recipe.side_px as usize;
+    let mut rgb = vec![0; side * side * 3];
+    ChaCha8Rng::seed_from_u64(FACE_SEED).fill_bytes(&mut rgb);
+    let face = recipe.normalize(&AlignedFace::from_rgb(recipe.side_px, rgb)?);
+    let expected = reference::embed(&trained.graph, &trained.weights, face.values())?;
+    let found = embedder.embed(&face)?;
+    let differences = expected
+        .iter()
+        .zip(found.values())
+        .map(|(a, b)| (a - b).abs());
+    let largest = differences.fold(0.0, f32::max);
+    let count = (expected.len(), found.dimension());
+    ensure!(
+        count.0 == count.1
+            && expected.iter().all(|value| value.is_finite())
+            && largest <= TOLERANCE,
+        "the exported model does not compute what its weights say: expected a difference of at most \
+         {TOLERANCE:.0e}, found {largest:.1e}; the model was not kept"
+    );
+    Ok(largest)
+}

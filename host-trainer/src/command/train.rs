@@ -1,0 +1,76 @@
+//! `usher-train train`: from a folder of aligned faces to weights.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::config::Config;
+use crate::dataset::Dataset;
+use crate::run::{LAST, Run};
+use crate::torch::environment;
+use crate::torch::train::{self, Budget, Job};
+
+/// Train a network by triplet loss
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: usher-train train --config host-trainer/configs/mobilefacenet.toml \
+                        --data data/aligned --run runs/first --minutes 60"
+)]
+pub struct Arguments {
+    /// What to train and how, in TOML
+    #[arg(long)]
+    config: PathBuf,
+    /// Aligned faces: a folder per identity, or manifest.tsv with tar files
+    #[arg(long)]
+    data: PathBuf,
+    /// Folder of the run, made anew
+    #[arg(long)]
+    run: PathBuf,
+    /// Train this long in place of the config's steps
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Start from these weights in place of random ones
+    #[arg(long)]
+    init: Option<PathBuf>,
+    /// Threads that decode pictures
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+}
+
+/// Trains.
+///
+/// # Errors
+/// If config or data are unusable, the run exists, or training breaks off.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    environment::prepare().context("cannot start with the settings that libtorch needs")?;
+    let config = Config::read(&arguments.config)?;
+    let dataset = Arc::new(Dataset::open(&arguments.data)?);
+    eprintln!(
+        "{} pictures of {} identities from {}",
+        dataset.pictures.len(),
+        dataset.identities.len(),
+        arguments.data.display()
+    );
+    let budget = match arguments.minutes {
+        Some(minutes) => Budget::Time(Duration::from_secs_f64(minutes * 60.0)),
+        None => Budget::Steps(config.steps),
+    };
+    let mut run = Run::create(&arguments.run, &config, &dataset)?;
+    let job = Job {
+        config,
+        dataset,
+        budget,
+        init: arguments.init.clone(),
+        workers: arguments.workers,
+    };
+    train::train(&job, &mut run)?;
+    run.finish();
+    println!("{}", arguments.run.join(LAST).display());
+    eprintln!(
+        "next: usher-train export --run {} --name NAME --models models",
+        arguments.run.display()
+    );
+    Ok(())
+}

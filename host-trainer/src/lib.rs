@@ -1,0 +1,23 @@
+//! Trains FaceNet-style embedders, exports them to ONNX, measures them: the rooms behind
+//! `usher-train`.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test's panic is its report")
+)]
+
+#[cfg(test)]
+mod agreement;
+pub mod command;
+pub mod config;
+pub mod dataset;
+pub mod file;
+pub mod model_card;
+pub mod network;
+pub mod onnx;
+pub mod reference;
+pub mod run;
+pub mod torch;
+pub mod triplet;
+pub mod verification;
+pub mod weights;

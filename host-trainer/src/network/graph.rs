@@ -1,0 +1,178 @@
+//! The layer graph: nodes in topological order, each with its inferred shape.
+
+use super::op::{Op, Parameter, Role};
+use super::shape::{Shape, ShapeError};
+
+/// A node of the graph it was pushed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeId(usize);
+
+impl NodeId {
+    /// Position in [`LayerGraph::nodes`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// One operator with its place in the graph.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Unique name, such as `conv2a`; prefixes the node's tensors.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// Where its inputs come from, all earlier in the graph.
+    pub inputs: Vec<NodeId>,
+    /// Shape of its output.
+    pub shape: Shape,
+}
+
+/// A network: from a normalized face to a unit embedding.
+#[derive(Debug, Clone)]
+pub struct LayerGraph {
+    name: String,
+    nodes: Vec<Node>,
+}
+
+/// A tensor the network needs, with its full name.
+#[derive(Debug, Clone)]
+pub struct NamedParameter {
+    /// `<node>.<parameter>`.
+    pub name: String,
+    /// Extents and role.
+    pub parameter: Parameter,
+}
+
+impl LayerGraph {
+    /// A graph that so far only takes a face of that shape.
+    pub fn new(name: &str, face: Shape) -> Self {
+        let node = Node {
+            name: "face".to_owned(),
+            op: Op::Face(face),
+            inputs: Vec::new(),
+            shape: face,
+        };
+        Self {
+            name: name.to_owned(),
+            nodes: vec![node],
+        }
+    }
+
+    /// Adds a node that reads `inputs` and returns its id.
+    ///
+    /// # Errors
+    /// A [`ShapeError`] if the inputs do not fit the operator or the name is taken.
+    pub fn push(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Result<NodeId, ShapeError> {
+        if self.nodes.iter().any(|node| node.name == name) {
+            return Err(ShapeError {
+                layer: name.to_owned(),
+                op: op.name(),
+                expected: "a name of its own".to_owned(),
+                found: "a name already in the graph".to_owned(),
+            });
+        }
+        let shapes: Vec<Shape> = inputs.iter().map(|id| self.node(*id).shape).collect();
+        let shape = op.infer(name, &shapes)?;
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            op,
+            inputs: inputs.to_vec(),
+            shape,
+        });
+        Ok(NodeId(self.nodes.len() - 1))
+    }
+
+    /// The network's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The nodes, inputs before those that read them; the first is the face, the last the
+    /// embedding.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node of that id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// The id of the face.
+    pub fn face(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    /// Shape of the face.
+    pub fn input(&self) -> Shape {
+        self.nodes[0].shape
+    }
+
+    /// Values in the embedding.
+    pub fn dimension(&self) -> usize {
+        self.nodes.last().map_or(0, |node| node.shape.channels)
+    }
+
+    /// The first input's shape, or the node's own for the face.
+    fn input_shape(&self, node: &Node) -> Shape {
+        node.inputs
+            .first()
+            .map_or(node.shape, |id| self.node(*id).shape)
+    }
+
+    /// Whether faces of another side cannot be embedded: a fully connected layer reads whole maps.
+    pub fn is_fixed_size(&self) -> bool {
+        let reads_maps = |node: &Node| {
+            let input = self.input_shape(node);
+            node.op == Op::Flatten && (input.height > 1 || input.width > 1)
+        };
+        self.nodes.iter().any(reads_maps)
+    }
+
+    /// Tensors of one node.
+    pub fn node_parameters(&self, node: &Node) -> Vec<Parameter> {
+        node.op.parameters(self.input_shape(node))
+    }
+
+    /// Multiply-adds of one node for one face.
+    pub fn node_multiply_adds(&self, node: &Node) -> u64 {
+        node.op.multiply_adds(self.input_shape(node), node.shape)
+    }
+
+    /// Every tensor, in graph order.
+    pub fn parameters(&self) -> Vec<NamedParameter> {
+        let named = |node: &Node| -> Vec<NamedParameter> {
+            let name_of = |parameter: &Parameter| format!("{}.{}", node.name, parameter.name);
+            self.node_parameters(node)
+                .into_iter()
+                .map(|parameter| NamedParameter {
+                    name: name_of(&parameter),
+                    parameter,
+                })
+                .collect()
+        };
+        self.nodes.iter().flat_map(named).collect()
+    }
+
+    /// Trained values; running statistics are not counted.
+    pub fn parameter_count(&self) -> u64 {
+        count(self.parameters().iter().map(|named| &named.parameter))
+    }
+
+    /// Multiply-adds for one face.
+    pub fn multiply_adds(&self) -> u64 {
+        self.nodes
+            .iter()
+            .map(|node| self.node_multiply_adds(node))
+            .sum()
+    }
+}
+
+/// Trained values among these parameters.
+pub fn count<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -> u64 {
+    parameters
+        .into_iter()
+        .filter(|parameter| !matches!(parameter.role, Role::Statistic(_)))
+        .map(|parameter| parameter.volume() as u64)
+        .sum()
+}

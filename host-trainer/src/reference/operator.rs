@@ -1,0 +1,307 @@
+//! The operators as their definitions say, in loops over channels, rows and columns.
+
+use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, Lrn, Window};
+use crate::network::shape::Shape;
+
+/// The input pixel under tap `tap` of the window at `position`, or none if it is padding.
+fn source(
+    window: &Window,
+    position: usize,
+    tap: usize,
+    before: usize,
+    extent: usize,
+) -> Option<usize> {
+    (position * window.stride + tap)
+        .checked_sub(before)
+        .filter(|pixel| *pixel < extent)
+}
+
+/// Convolution with zero padding; `weight` is [out, in / groups, k, k], `bias` empty or [out].
+pub(super) fn conv(
+    conv: &Conv,
+    entering: Shape,
+    leaving: Shape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let window = &conv.window;
+    let depth = entering.channels / conv.groups;
+    let out_depth = leaving.channels / conv.groups;
+    let mut output = Vec::with_capacity(leaving.volume());
+    for out in 0..leaving.channels {
+        let first = out / out_depth * depth;
+        for y in 0..leaving.height {
+            for x in 0..leaving.width {
+                let mut sum = bias.get(out).map_or(0.0, |b| f64::from(*b));
+                for i in 0..depth {
+                    for ky in 0..window.kernel {
+                        let top = window.padding.top;
+                        let Some(row) = source(window, y, ky, top, entering.height) else {
+                            continue;
+                        };
+                        for kx in 0..window.kernel {
+                            let left = window.padding.left;
+                            let Some(column) = source(window, x, kx, left, entering.width) else {
+                                continue;
+                            };
+                            let pixel =
+                                ((first + i) * entering.height + row) * entering.width + column;
+                            let tap = ((out * depth + i) * window.kernel + ky) * window.kernel + kx;
+                            sum += f64::from(input[pixel]) * f64::from(weight[tap]);
+                        }
+                    }
+                }
+                output.push(sum as f32);
+            }
+        }
+    }
+    output
+}
+
+/// `weight * input + bias`; `weight` is [out, in], `bias` empty or [out].
+pub(super) fn linear(out: usize, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let row = |o: usize| {
+        let weights = &weight[o * input.len()..(o + 1) * input.len()];
+        let products = input
+            .iter()
+            .zip(weights)
+            .map(|(x, w)| f64::from(*x) * f64::from(*w));
+        (products.sum::<f64>() + bias.get(o).map_or(0.0, |b| f64::from(*b))) as f32
+    };
+    (0..out).map(row).collect()
+}
+
+/// Applies `per_value(channel, value)` to every value.
+fn by_channel(shape: Shape, input: &[f32], per_value: impl Fn(usize, f64) -> f64) -> Vec<f32> {
+    let area = shape.height * shape.width;
+    let value = |(i, x): (usize, &f32)| per_value(i / area, f64::from(*x)) as f32;
+    input.iter().enumerate().map(value).collect()
+}
+
+/// `(x - mean) / sqrt(variance + epsilon) * weight + bias` with the running statistics.
+pub(super) fn batch_norm(
+    shape: Shape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    (mean, variance): (&[f32], &[f32]),
+) -> Vec<f32> {
+    by_channel(shape, input, |c, x| {
+        let deviation = (f64::from(variance[c]) + f64::from(BATCH_NORM_EPSILON)).sqrt();
+        (x - f64::from(mean[c])) / deviation * f64::from(weight[c]) + f64::from(bias[c])
+    })
+}
+
+/// `x` where it is positive, `slope * x` elsewhere.
+pub(super) fn prelu(shape: Shape, input: &[f32], slope: &[f32]) -> Vec<f32> {
+    by_channel(shape, input, |c, x| {
+        if x > 0.0 { x } else { f64::from(slope[c]) * x }
+    })
+}
+
+/// Local response normalization: the window lies symmetrically around the channel and is cut at
+/// the first and last.
+pub(super) fn lrn(lrn: &Lrn, shape: Shape, input: &[f32]) -> Vec<f32> {
+    let area = shape.height * shape.width;
+    let reach = lrn.size / 2;
+    let mut output = Vec::with_capacity(input.len());
+    for channel in 0..shape.channels {
+        let window = channel.saturating_sub(reach)..(channel + reach + 1).min(shape.channels);
+        for pixel in 0..area {
+            let squares = window
+                .clone()
+                .map(|c| f64::from(input[c * area + pixel]).powi(2));
+            let scale = f64::from(lrn.alpha) / lrn.size as f64 * squares.sum::<f64>();
+            let divisor = (f64::from(lrn.bias) + scale).powf(f64::from(lrn.beta));
+            output.push((f64::from(input[channel * area + pixel]) / divisor) as f32);
+        }
+    }
+    output
+}
+
+/// The largest value of each window among those that lie in the input.
+pub(super) fn max_pool(
+    window: &Window,
+    entering: Shape,
+    leaving: Shape,
+    input: &[f32],
+) -> Vec<f32> {
+    let mut output = Vec::with_capacity(leaving.volume());
+    for channel in 0..leaving.channels {
+        for y in 0..leaving.height {
+            for x in 0..leaving.width {
+                let mut largest = f32::NEG_INFINITY;
+                for ky in 0..window.kernel {
+                    for kx in 0..window.kernel {
+                        let (top, left) = (window.padding.top, window.padding.left);
+                        let row = source(window, y, ky, top, entering.height);
+                        let column = source(window, x, kx, left, entering.width);
+                        if let (Some(row), Some(column)) = (row, column) {
+                            let line = channel * entering.height + row;
+                            largest = largest.max(input[line * entering.width + column]);
+                        }
+                    }
+                }
+                output.push(largest);
+            }
+        }
+    }
+    output
+}
+
+/// `x / max(|x|, epsilon)`.
+pub(super) fn l2_normalize(input: &[f32]) -> Vec<f32> {
+    let squares = input.iter().map(|x| f64::from(*x).powi(2));
+    let norm = squares.sum::<f64>().sqrt().max(f64::from(L2_EPSILON));
+    input
+        .iter()
+        .map(|x| (f64::from(*x) / norm) as f32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::op::Padding;
+
+    // Each answer below was worked out by hand.
+
+    const ROW: Shape = Shape {
+        channels: 1,
+        height: 1,
+        width: 4,
+    };
+
+    #[test]
+    fn convolution_pads_with_zeros_and_does_not_flip() {
+        let window = Window {
+            kernel: 2,
+            stride: 1,
+            padding: Padding {
+                top: 0,
+                left: 1,
+                bottom: 1,
+                right: 0,
+            },
+        };
+        let operator = Conv {
+            out_channels: 1,
+            window,
+            groups: 1,
+            bias: true,
+        };
+        // The lower row of taps always lies on the padding below.
+        let output = conv(
+            &operator,
+            ROW,
+            ROW,
+            &[1.0, 2.0, 3.0, 4.0],
+            &[10.0, 1.0, 7.0, 7.0],
+            &[0.5],
+        );
+        assert_eq!(output, [1.5, 12.5, 23.5, 34.5]);
+    }
+
+    #[test]
+    fn groups_see_only_their_own_channels() {
+        let window = Window {
+            kernel: 1,
+            stride: 1,
+            padding: Padding::even(0),
+        };
+        let operator = Conv {
+            out_channels: 4,
+            window,
+            groups: 2,
+            bias: false,
+        };
+        let (entering, leaving) = (Shape::vector(4), Shape::vector(4));
+        let weight = [1.0, 1.0, 1.0, -1.0, 2.0, 2.0, 0.0, 1.0];
+        let output = conv(
+            &operator,
+            entering,
+            leaving,
+            &[1.0, 2.0, 3.0, 4.0],
+            &weight,
+            &[],
+        );
+        assert_eq!(output, [3.0, -1.0, 14.0, 4.0]);
+    }
+
+    #[test]
+    fn padding_never_wins_a_pool() {
+        let window = Window {
+            kernel: 3,
+            stride: 2,
+            padding: Padding {
+                top: 1,
+                left: 0,
+                bottom: 1,
+                right: 1,
+            },
+        };
+        let leaving = Shape {
+            channels: 1,
+            height: 1,
+            width: 2,
+        };
+        let output = max_pool(&window, ROW, leaving, &[-4.0, -3.0, -2.0, -1.0]);
+        assert_eq!(output, [-2.0, -1.0]);
+    }
+
+    #[test]
+    fn linear_reads_its_weights_row_by_row() {
+        let output = linear(2, &[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.0, 100.0]);
+        assert_eq!(output, [11.0, 117.0]);
+    }
+
+    #[test]
+    fn batch_norm_uses_the_running_statistics() {
+        let variance = 4.0 - BATCH_NORM_EPSILON;
+        let output = batch_norm(
+            Shape::vector(1),
+            &[5.0],
+            &[3.0],
+            &[1.0],
+            (&[2.0], &[variance]),
+        );
+        assert_eq!(output, [5.5]);
+    }
+
+    #[test]
+    fn lrn_is_cut_at_the_first_and_last_channel() {
+        let operator = Lrn {
+            size: 3,
+            alpha: 3.0,
+            beta: 0.75,
+            bias: 2.0,
+        };
+        // Sums of squares 1 + 4 = 5, 1 + 4 + 9 = 14, 4 + 9 = 13; plus 2, to the power 0.75.
+        let output = lrn(&operator, Shape::vector(3), &[1.0, 2.0, 3.0]);
+        let expected = [
+            1.0 / 7f64.powf(0.75),
+            2.0 / 16f64.powf(0.75),
+            3.0 / 15f64.powf(0.75),
+        ];
+        assert_eq!(output, expected.map(|x| x as f32));
+        assert_eq!(output[1], 0.25);
+    }
+
+    #[test]
+    fn prelu_slopes_belong_to_channels() {
+        let shape = Shape {
+            channels: 2,
+            height: 1,
+            width: 2,
+        };
+        let output = prelu(shape, &[-1.0, 2.0, -3.0, 4.0], &[0.5, -2.0]);
+        assert_eq!(output, [-0.5, 2.0, 6.0, 4.0]);
+    }
+
+    #[test]
+    fn l2_normalize_gives_unit_length_and_keeps_zero() {
+        assert_eq!(l2_normalize(&[3.0, 4.0]), [0.6, 0.8]);
+        assert_eq!(l2_normalize(&[0.0, 0.0]), [0.0, 0.0]);
+    }
+}

@@ -1,0 +1,141 @@
+//! A network description and its weights as tensors that libtorch can run and train.
+
+use std::collections::BTreeMap;
+
+use tch::{Device, Tensor};
+
+use super::operator::{self, KIND, Mode};
+use crate::network::graph::{LayerGraph, Node};
+use crate::network::op::{Op, Role};
+use crate::weights::{self, Weights, WeightsError};
+
+/// A network on a device.
+#[derive(Debug)]
+pub struct Network {
+    graph: LayerGraph,
+    tensors: BTreeMap<String, Tensor>,
+    device: Device,
+}
+
+impl Network {
+    /// The network with those weights; convolution weights are laid out channels-last, which on a
+    /// CPU trains about a quarter faster.
+    ///
+    /// # Errors
+    /// [`WeightsError::Misfit`] if the weights are another network's.
+    pub fn new(graph: LayerGraph, weights: &Weights, device: Device) -> Result<Self, WeightsError> {
+        weights.fit(&graph)?;
+        let mut tensors = BTreeMap::new();
+        for named in graph.parameters() {
+            let Some(source) = weights.get(&named.name) else {
+                continue; // fit() above has found it
+            };
+            let tensor = channels_last(&to_torch(source).to_device(device));
+            let trained = !matches!(named.parameter.role, Role::Statistic(_));
+            tensors.insert(named.name, tensor.set_requires_grad(trained));
+        }
+        Ok(Self {
+            graph,
+            tensors,
+            device,
+        })
+    }
+
+    /// Where the tensors are.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Embeds a batch: f32 [N, 3, S, S] in, unit rows f32 [N, D] out.
+    ///
+    /// S may be smaller than the network's own side where nothing but a global depthwise
+    /// convolution depends on it (see [`LayerGraph::is_fixed_size`]): that layer's input is then
+    /// enlarged to the size it was made for. Training on small faces first is several times
+    /// cheaper, and its weights carry over.
+    pub fn forward(&self, faces: &Tensor, mode: Mode) -> Tensor {
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.graph.nodes().len());
+        for node in self.graph.nodes() {
+            let output = match node.inputs.as_slice() {
+                [] => channels_last(faces),
+                ids => {
+                    let first = self.fit_kernel(node, &outputs[ids[0].index()]);
+                    let mut inputs = vec![&first];
+                    inputs.extend(ids[1..].iter().map(|id| &outputs[id.index()]));
+                    operator::apply(&node.op, &inputs, |name| self.tensor(node, name), mode)
+                }
+            };
+            outputs.push(output);
+        }
+        outputs.swap_remove(outputs.len() - 1)
+    }
+
+    /// Enlarges activations that are smaller than the kernel that is to cover all of them.
+    fn fit_kernel(&self, node: &Node, x: &Tensor) -> Tensor {
+        match &node.op {
+            Op::Conv(conv) if x.size()[2] < conv.window.kernel as i64 => {
+                let made_for = self.graph.node(node.inputs[0]).shape;
+                let size = [made_for.height as i64, made_for.width as i64];
+                x.upsample_bilinear2d(size, false, None, None)
+            }
+            _ => x.shallow_clone(),
+        }
+    }
+
+    fn tensor(&self, node: &Node, name: &str) -> &Tensor {
+        &self.tensors[&format!("{}.{name}", node.name)]
+    }
+
+    /// The tensors that training moves, in the order of their names.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors
+            .iter()
+            .filter(|(_, tensor)| tensor.requires_grad())
+            .map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// A copy of all tensors, running statistics included.
+    pub fn weights(&self) -> Weights {
+        let mut weights = Weights::default();
+        for (name, tensor) in &self.tensors {
+            weights.insert(name, from_torch(tensor));
+        }
+        weights
+    }
+}
+
+/// A tensor as libtorch has it, on the CPU.
+pub fn to_torch(source: &weights::Tensor) -> Tensor {
+    let extents: Vec<i64> = source.extents.iter().map(|extent| *extent as i64).collect();
+    Tensor::from_slice(&source.values).view(extents.as_slice())
+}
+
+/// A tensor copied out of libtorch.
+pub fn from_torch(tensor: &Tensor) -> weights::Tensor {
+    let extents = tensor
+        .size()
+        .iter()
+        .map(|extent| *extent as usize)
+        .collect();
+    let flat = tensor
+        .detach()
+        .to_device(Device::Cpu)
+        .to_kind(KIND)
+        .contiguous()
+        .view(-1);
+    let mut values = vec![0.0; flat.numel()];
+    let count = values.len();
+    flat.copy_data(&mut values, count);
+    weights::Tensor { extents, values }
+}
+
+/// The same values with the channels innermost in memory, if there are maps at all. tch has no
+/// memory-format argument; strides say it just as well.
+fn channels_last(tensor: &Tensor) -> Tensor {
+    match tensor.dim() {
+        4 => tensor
+            .permute([0, 2, 3, 1])
+            .contiguous()
+            .permute([0, 3, 1, 2]),
+        _ => tensor.shallow_clone(),
+    }
+}

@@ -1,0 +1,119 @@
+//! One operator of the network description, computed by libtorch.
+
+use tch::{Kind, Tensor};
+
+use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, Lrn, Op, Padding, Window};
+
+/// What the network is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics are used and followed, dropout drops.
+    Train,
+    /// Running statistics are used, dropout is the identity.
+    Inference,
+}
+
+/// Share of a new batch in the running statistics of batch normalization. PyTorch's default.
+const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
+/// Computes `op` over a batch: inputs [N, C, H, W] (or [N, C] after a flatten); `tensor` looks up
+/// the node's tensors by their name inside the node.
+pub fn apply<'a>(
+    op: &Op,
+    inputs: &[&Tensor],
+    tensor: impl Fn(&str) -> &'a Tensor,
+    mode: Mode,
+) -> Tensor {
+    let x = inputs[0];
+    match op {
+        Op::Face(_) => x.shallow_clone(),
+        Op::Conv(conv) => convolve(conv, x, tensor("weight"), conv.bias.then(|| tensor("bias"))),
+        Op::Linear { bias, .. } => x.linear(tensor("weight"), bias.then(|| tensor("bias"))),
+        Op::BatchNorm => x.batch_norm(
+            Some(tensor("weight")),
+            Some(tensor("bias")),
+            Some(tensor("running_mean")),
+            Some(tensor("running_var")),
+            mode == Mode::Train,
+            BATCH_NORM_MOMENTUM,
+            f64::from(BATCH_NORM_EPSILON),
+            false,
+        ),
+        Op::Lrn(lrn) => normalize_locally(lrn, x),
+        Op::Relu => x.relu(),
+        Op::PRelu => x.prelu(tensor("slope")),
+        Op::MaxPool(window) => max_pool(window, x),
+        Op::Add => x + inputs[1],
+        Op::Flatten => x.flatten(1, -1),
+        Op::Dropout { probability } => x.dropout(f64::from(*probability), mode == Mode::Train),
+        Op::L2Normalize => {
+            let norm = x.norm_scalaropt_dim(2.0, [1i64].as_slice(), true);
+            x / norm.clamp_min(f64::from(L2_EPSILON))
+        }
+    }
+}
+
+fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    let (x, padding) = pad(&conv.window, x, 0.0);
+    let stride = conv.window.stride as i64;
+    x.conv2d(
+        weight,
+        bias,
+        [stride, stride],
+        [padding, padding],
+        [1, 1],
+        conv.groups as i64,
+    )
+}
+
+fn max_pool(window: &Window, x: &Tensor) -> Tensor {
+    let (x, padding) = pad(window, x, f64::NEG_INFINITY);
+    let (kernel, stride) = (window.kernel as i64, window.stride as i64);
+    x.max_pool2d(
+        [kernel, kernel],
+        [stride, stride],
+        [padding, padding],
+        [1, 1],
+        false,
+    )
+}
+
+/// Uneven padding is written out; even padding is left to the operator, which needs no copy.
+fn pad(window: &Window, x: &Tensor, value: f64) -> (Tensor, i64) {
+    let Padding {
+        top,
+        left,
+        bottom,
+        right,
+    } = window.padding;
+    if window.padding.is_even() {
+        (x.shallow_clone(), top as i64)
+    } else {
+        let sides = [left as i64, right as i64, top as i64, bottom as i64];
+        (x.pad(sides, "constant", value), 0)
+    }
+}
+
+/// libtorch has no operator for this. The sum over neighbouring channels is a 1x1 convolution of
+/// the squares with a banded matrix: the fastest of the compositions tried.
+fn normalize_locally(lrn: &Lrn, x: &Tensor) -> Tensor {
+    let channels = x.size()[1];
+    let radius = (lrn.size / 2) as i64;
+    let options = (x.kind(), x.device());
+    let scale = f64::from(lrn.alpha) / lrn.size as f64;
+    let band = Tensor::ones([channels, channels], options)
+        .triu(-radius)
+        .tril(radius)
+        * scale;
+    let band = band.view([channels, channels, 1, 1]);
+    let bias = Tensor::full([channels], f64::from(lrn.bias), options);
+    let sum = x
+        .square()
+        .conv2d(&band, Some(bias), [1, 1], [0, 0], [1, 1], 1);
+    // beta is 0.75 by construction: s^0.75 = sqrt(s) * sqrt(sqrt(s)), as the export has it.
+    let root = sum.sqrt();
+    x / (&root * root.sqrt())
+}
+
+/// Kind of every tensor of a network.
+pub const KIND: Kind = Kind::Float;

@@ -1,0 +1,6 @@
+//! How well embeddings tell people apart: pairs, thresholds, accuracies, error rates.
+
+pub mod faces;
+pub mod folds;
+pub mod pairs;
+pub mod rates;

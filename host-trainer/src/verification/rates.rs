@@ -1,0 +1,132 @@
+//! Error rates over many comparisons, and the threshold for a false match rate.
+
+/// Distances of comparisons, each list sorted from small to large.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Distances {
+    genuine: Vec<f32>,
+    impostor: Vec<f32>,
+}
+
+/// A false match rate that cannot be told from so few comparisons.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "expected at least {needed} impostor comparisons to set a false match rate of {fmr}, found {found}; ask for a larger rate or compare more people"
+)]
+pub struct Unsupported {
+    /// The rate asked for.
+    pub fmr: f64,
+    /// Impostor comparisons that it needs.
+    pub needed: u64,
+    /// Impostor comparisons there are.
+    pub found: u64,
+}
+
+impl Distances {
+    /// Takes squared L2 distances of genuine and impostor comparisons, in any order.
+    pub fn new(mut genuine: Vec<f32>, mut impostor: Vec<f32>) -> Self {
+        genuine.sort_unstable_by(f32::total_cmp);
+        impostor.sort_unstable_by(f32::total_cmp);
+        Self { genuine, impostor }
+    }
+
+    /// Genuine comparisons.
+    pub fn genuine_count(&self) -> u64 {
+        self.genuine.len() as u64
+    }
+
+    /// Impostor comparisons.
+    pub fn impostor_count(&self) -> u64 {
+        self.impostor.len() as u64
+    }
+
+    /// Share of impostor comparisons accepted at a threshold, 0 to 1; none without comparisons.
+    pub fn fmr(&self, threshold: f32) -> Option<f64> {
+        share_accepted(&self.impostor, threshold)
+    }
+
+    /// Share of genuine comparisons refused at a threshold, 0 to 1; none without comparisons.
+    pub fn fnmr(&self, threshold: f32) -> Option<f64> {
+        share_accepted(&self.genuine, threshold).map(|accepted| 1.0 - accepted)
+    }
+
+    /// The largest threshold that accepts no more than `fmr` of the impostor comparisons: an order
+    /// statistic of their distances.
+    ///
+    /// # Errors
+    /// [`Unsupported`] if that share is fewer than `least_errors` comparisons. Doddington's rule
+    /// asks for 30, so that the true rate lies within 30 % of the measured one (90 % confidence,
+    /// comparisons taken as independent).
+    pub fn threshold_at(&self, fmr: f64, least_errors: u64) -> Result<f32, Unsupported> {
+        let found = self.impostor_count();
+        // A rate such as 0.29 times 100 must give 29, not 28.999...
+        let accepted = (fmr * found as f64 + 1e-9).floor() as usize;
+        match self.impostor.get(accepted) {
+            Some(first_refused) if accepted as u64 >= least_errors => {
+                Ok(first_refused.next_down().max(0.0))
+            }
+            _ => Err(Unsupported {
+                fmr,
+                needed: (least_errors as f64 / fmr).ceil() as u64,
+                found,
+            }),
+        }
+    }
+}
+
+fn share_accepted(sorted: &[f32], threshold: f32) -> Option<f64> {
+    let accepted = sorted.partition_point(|distance| *distance <= threshold);
+    (!sorted.is_empty()).then(|| accepted as f64 / sorted.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hundred() -> Distances {
+        // Impostors at 1.01, 1.02 ... 2.00; genuine at 0.5, 1.055, 1.5, 1.9.
+        let impostor = (1..=100).rev().map(|i| 1.0 + i as f32 / 100.0).collect();
+        Distances::new(vec![1.9, 0.5, 1.5, 1.055], impostor)
+    }
+
+    #[test]
+    fn the_threshold_is_an_order_statistic() {
+        let distances = hundred();
+        for (fmr, accepted) in [(0.01, 1), (0.05, 5), (0.29, 29), (0.999, 99)] {
+            let threshold = distances.threshold_at(fmr, 1).unwrap();
+            assert_eq!(
+                distances.fmr(threshold),
+                Some(accepted as f64 / 100.0),
+                "{fmr}"
+            );
+            // And it is the largest: the next number up accepts one more.
+            let above = distances.fmr(threshold.next_up());
+            assert_eq!(above, Some((accepted + 1) as f64 / 100.0), "{fmr}");
+        }
+    }
+
+    #[test]
+    fn genuine_comparisons_above_it_are_refused() {
+        let distances = hundred();
+        let threshold = distances.threshold_at(0.05, 1).unwrap();
+        // 0.5 and 1.055 lie below the sixth impostor at 1.06.
+        assert_eq!(distances.fnmr(threshold), Some(0.5));
+    }
+
+    #[test]
+    fn ties_never_exceed_the_rate() {
+        let distances = Distances::new(vec![0.1], vec![1.0; 100]);
+        let threshold = distances.threshold_at(0.5, 1).unwrap();
+        assert_eq!(distances.fmr(threshold), Some(0.0));
+    }
+
+    #[test]
+    fn a_rate_beyond_the_data_is_refused() {
+        let distances = hundred();
+        assert!(distances.threshold_at(0.009, 1).is_err());
+        let error = distances.threshold_at(0.1, 30).unwrap_err();
+        assert_eq!((error.needed, error.found), (300, 100));
+        assert!(distances.threshold_at(0.3, 30).is_ok());
+        assert!(Distances::default().threshold_at(0.1, 1).is_err());
+        assert_eq!(Distances::default().fmr(1.0), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! Named tensors in safetensors files: the hinge between torch and everything else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::network::graph::LayerGraph;
+use crate::network::op::Role;
+
+/// One tensor: extents, outermost first, and its values, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Extents.
+    pub extents: Vec<usize>,
+    /// Values; as many as the product of the extents.
+    pub values: Vec<f32>,
+}
+
+/// The tensors of a network, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Weights {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+/// Why weights could not be read, written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The file system refused.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The bytes are not safetensors of f32.
+    #[error(
+        "{path} holds no weights: expected safetensors of f32, found {found}; take another checkpoint of the run"
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// The weights are those of another network.
+    #[error(
+        "the weights do not fit network {network}: expected {tensor} of {expected:?}, found {found:?}; were they trained with another network or dimension?"
+    )]
+    Misfit {
+        /// The network.
+        network: String,
+        /// The tensor's name.
+        tensor: String,
+        /// Extents the network needs.
+        expected: Vec<usize>,
+        /// Extents the weights have, if any.
+        found: Option<Vec<usize>>,
+    },
+}
+
+impl Weights {
+    /// First values for a network: He's normal for weights, constants for the rest; the same seed
+    /// gives the same values on every machine.
+    pub fn initialize(graph: &LayerGraph, seed: u64) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let tensors = graph.parameters().into_iter().map(|named| {
+            let parameter = named.parameter;
+            let count = parameter.volume();
+            let values = match parameter.role {
+                Role::Weight { fan_in } => {
+                    let deviation = (2.0 / fan_in as f64).sqrt();
+                    let draw = |_| (gaussian(&mut random) * deviation) as f32;
+                    (0..count).map(draw).collect()
+                }
+                Role::Constant(value) | Role::Statistic(value) => vec![value; count],
+            };
+            let extents = parameter.extents;
+            (named.name, Tensor { extents, values })
+        });
+        Self {
+            tensors: tensors.collect(),
+        }
+    }
+
+    /// The tensor of that name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// Adds or replaces a tensor.
+    pub fn insert(&mut self, name: &str, tensor: Tensor) {
+        self.tensors.insert(name.to_owned(), tensor);
+    }
+
+    /// All tensors in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// Whether every tensor of the network is here with the right extents; others may be too.
+    ///
+    /// # Errors
+    /// [`WeightsError::Misfit`] naming the first that is not.
+    pub fn fit(&self, graph: &LayerGraph) -> Result<(), WeightsError> {
+        for named in graph.parameters() {
+            let found = self.get(&named.name).map(|tensor| tensor.extents.clone());
+            if found.as_ref() != Some(&named.parameter.extents) {
+                return Err(WeightsError::Misfit {
+                    network: graph.name().to_owned(),
+                    tensor: named.name,
+                    expected: named.parameter.extents,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a safetensors file of f32 tensors.
+    ///
+    /// # Errors
+    /// [`WeightsError::Io`] or [`WeightsError::Format`], naming the file.
+    pub fn read(path: &Path) -> Result<Self, WeightsError> {
+        let bytes = std::fs::read(path).map_err(|source| WeightsError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        let refuse = |found: String| WeightsError::Format {
+            path: path.to_owned(),
+            found,
+        };
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            if view.dtype() != Dtype::F32 {
+                return Err(refuse(format!("{name} of type {:?}", view.dtype())));
+            }
+            let (words, _) = view.data().as_chunks::<4>();
+            let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+            let extents = view.shape().to_vec();
+            tensors.insert(name, Tensor { extents, values });
+        }
+        Ok(Self { tensors })
+    }
+
+    /// Writes a safetensors file: to a temporary file beside it, synced, then renamed, so that a
+    /// reader sees the old file or the new one.
+    ///
+    /// # Errors
+    /// [`WeightsError::Io`] naming the file.
+    pub fn write(&self, path: &Path) -> Result<(), WeightsError> {
+        let fail = |source| WeightsError::Io {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        };
+        let bytes: Vec<(&str, Vec<u8>, &Tensor)> = self
+            .iter()
+            .map(|(name, tensor)| {
+                let bytes = tensor.values.iter().flat_map(|value| value.to_le_bytes());
+                (name, bytes.collect(), tensor)
+            })
+            .collect();
+        let mut views = Vec::new();
+        for (name, bytes, tensor) in &bytes {
+            let view = TensorView::new(Dtype::F32, tensor.extents.clone(), bytes);
+            views.push((
+                *name,
+                view.map_err(|error| fail(std::io::Error::other(error)))?,
+            ));
+        }
+        let file = safetensors::serialize(views, None)
+            .map_err(|error| fail(std::io::Error::other(error)))?;
+        crate::file::replace(path, &file).map_err(fail)
+    }
+}
+
+/// A draw from the standard normal distribution (Box and Muller).
+fn gaussian(random: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
+    radius * (std::f64::consts::TAU * random.random::<f64>()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::nn1::nn1;
+
+    #[test]
+    fn survive_the_way_to_a_file_and_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        weights.write(&path).unwrap();
+        assert_eq!(Weights::read(&path).unwrap(), weights);
+    }
+
+    #[test]
+    fn of_another_network_are_refused() {
+        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        let error = weights.fit(&nn1(16, 0.02).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("fc7128.weight"), "{error}");
+    }
+
+    #[test]
+    fn a_file_cut_short_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        weights.write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = Weights::read(&path).unwrap_err();
+        assert!(error.to_string().contains("weights.safetensors"), "{error}");
+    }
+}
