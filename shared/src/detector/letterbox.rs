@@ -1,0 +1,168 @@
+//! A frame scaled down into the detector's square, and places in it carried back to the frame.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::Detection;
+use crate::frame::Frame;
+use crate::geometry::{Point, Rect};
+use crate::landmarks::Landmarks;
+
+/// How a frame lies in the square: scaled to width x height pixels from the top left corner.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Letterbox {
+    side_px: u32,
+    width_px: u32,
+    height_px: u32,
+    /// Frame pixels per input pixel, along x and along y: at least 1, and nearly equal.
+    frame_per_input: [f32; 2],
+}
+
+impl Letterbox {
+    /// The placement of a frame: scale = min(1, side / long side), rounded to whole pixels.
+    pub(super) fn new(frame: &Frame, side_px: u32) -> Letterbox {
+        let (width, height) = (frame.width_px(), frame.height_px());
+        let long = width.max(height);
+        let fitted = |length: u32| {
+            if long <= side_px {
+                return length;
+            }
+            // Round to nearest in whole numbers; a sliver keeps one pixel.
+            let scaled = (2 * u64::from(length) * u64::from(side_px) + u64::from(long))
+                / (2 * u64::from(long));
+            (scaled as u32).max(1)
+        };
+        let (width_px, height_px) = (fitted(width), fitted(height));
+        Letterbox {
+            side_px,
+            width_px,
+            height_px,
+            frame_per_input: [
+                width as f32 / width_px as f32,
+                height as f32 / height_px as f32,
+            ],
+        }
+    }
+
+    /// The network's input: f32 [3, side, side], blue first, 0 to 255, padding 0.
+    pub(super) fn input(&self, frame: &Frame) -> Vec<f32> {
+        let side = self.side_px as usize;
+        let (width, height) = (self.width_px as usize, self.height_px as usize);
+        let resized;
+        let rgb = if self.frame_per_input == [1.0, 1.0] {
+            frame.rgb()
+        } else {
+            resized = self.resized(frame);
+            &resized
+        };
+        let mut input = vec![0.0; 3 * side * side];
+        for (plane, channel) in input.chunks_exact_mut(side * side).zip([2, 1, 0]) {
+            let rows = plane.chunks_exact_mut(side).take(height);
+            for (row, pixels) in rows.zip(rgb.chunks_exact(3 * width)) {
+                for (value, pixel) in row.iter_mut().zip(pixels.chunks_exact(3)) {
+                    *value = f32::from(pixel[channel]);
+                }
+            }
+        }
+        input
+    }
+
+    fn resized(&self, frame: &Frame) -> Vec<u8> {
+        let source = ImageRef::new(
+            frame.width_px(),
+            frame.height_px(),
+            frame.rgb(),
+            PixelType::U8x3,
+        )
+        .expect("a frame holds width x height x 3 bytes");
+        let mut target = Image::new(self.width_px, self.height_px, PixelType::U8x3);
+        // Convolution widens the bilinear kernel with the scale, so nothing is skipped.
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        Resizer::new()
+            .resize(&source, &mut target, &options)
+            .expect("source and target have one pixel type");
+        target.into_vec()
+    }
+
+    /// A detection in input pixels, carried to frame pixels.
+    pub(super) fn to_frame(self, detection: &Detection) -> Detection {
+        let [across, down] = self.frame_per_input;
+        let bounds = detection.bounds;
+        let corner = self.point_to_frame(Point::new(bounds.left, bounds.top));
+        Detection {
+            bounds: Rect {
+                left: corner.x,
+                top: corner.y,
+                width: bounds.width * across,
+                height: bounds.height * down,
+            },
+            score: detection.score,
+            landmarks: Landmarks(detection.landmarks.0.map(|p| self.point_to_frame(p))),
+        }
+    }
+
+    /// Pixel centers are whole numbers in both, so the corners at -0.5 coincide.
+    fn point_to_frame(self, p: Point) -> Point {
+        let [across, down] = self.frame_per_input;
+        Point::new((p.x + 0.5) * across - 0.5, (p.y + 0.5) * down - 0.5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(width: u32, height: u32) -> Frame {
+        Frame::new(width, height, vec![9; (width * height * 3) as usize]).unwrap()
+    }
+
+    #[test]
+    fn fits_the_long_side_and_never_grows() {
+        for (name, size, expected) in [
+            ("just fits", (320, 320), (320, 320)),
+            ("small stays", (100, 50), (100, 50)),
+            ("wide", (640, 480), (320, 240)),
+            ("tall", (480, 640), (240, 320)),
+            ("odd", (1000, 333), (320, 107)),
+            ("sliver", (10_000, 1), (320, 1)),
+        ] {
+            let l = Letterbox::new(&frame(size.0, size.1), 320);
+            assert_eq!((l.width_px, l.height_px), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn input_is_planar_blue_first_and_padded() {
+        let frame = Frame::new(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let input = Letterbox::new(&frame, 32).input(&frame);
+        assert_eq!(input.len(), 3 * 32 * 32);
+        for (plane, expected) in [(0, [3.0, 6.0]), (1, [2.0, 5.0]), (2, [1.0, 4.0])] {
+            let values = &input[plane * 1024..(plane + 1) * 1024];
+            assert_eq!(values[..2], expected);
+            assert!(values[2..].iter().all(|&v| v == 0.0));
+        }
+    }
+
+    #[test]
+    fn scaling_down_averages_and_pads() {
+        let frame = frame(640, 320);
+        let input = Letterbox::new(&frame, 320).input(&frame);
+        let plane = &input[..320 * 320];
+        assert!(plane[..320 * 160].iter().all(|&v| v == 9.0));
+        assert!(plane[320 * 160..].iter().all(|&v| v == 0.0));
+    }
+
+    #[test]
+    fn places_lead_back_to_the_frame() {
+        let l = Letterbox::new(&frame(640, 480), 320);
+        // The corner of the first pixel and the corner of the last.
+        assert_eq!(
+            l.point_to_frame(Point::new(-0.5, -0.5)),
+            Point::new(-0.5, -0.5)
+        );
+        assert_eq!(
+            l.point_to_frame(Point::new(319.5, 239.5)),
+            Point::new(639.5, 479.5)
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! What the gallery file promises: exact bytes, and no damage goes unseen.

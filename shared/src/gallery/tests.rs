@@ -1,0 +1,1 @@
+//! What a gallery promises: the nearest person is named, and nobody beyond the threshold.
