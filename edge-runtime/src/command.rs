@@ -1,0 +1,180 @@
+//! The command line of `usher`: what can be asked for, and what the commands share.
+
+mod enroll;
+mod replay;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use shared::detector::Detector;
+use shared::embedder::Embedder;
+use shared::pipeline::Pipeline;
+
+use crate::camera::CameraSource;
+use crate::config::Config;
+use crate::screen::Screen;
+
+/// Side of the detector's input in pixels: a face with 24 pixels between the eyes in a frame of 1280x720 still has 6.
+const DETECTOR_SIDE_PX: u32 = 320;
+
+/// Face recognition that runs on the device it guards.
+#[derive(Debug, Parser)]
+#[command(
+    name = "usher",
+    version,
+    after_help = "\
+Examples:
+  usher enroll \"Ada Lovelace\" --camera replay:recordings/ada --gallery people.gallery --model models/usher-small.toml
+  usher run --camera replay:recordings/visit --screen png:screens --gallery people.gallery --model models/usher-small.toml
+  usher replay make --picture ada.jpg --out recordings/visit --detector models/yunet.onnx
+
+Exit status: 0 done, 1 failed, 2 wrong usage. USHER_LOG=debug says more on standard error; it never holds a name,
+a picture or an embedding."
+)]
+pub struct Usher {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Get to know one person from a recording of that person alone
+    Enroll(enroll::Enroll),
+    /// Greet whom the gallery knows
+    Run(run::Run),
+    /// Make recordings that stand in for a camera
+    #[command(subcommand)]
+    Replay(replay::Replay),
+}
+
+impl Usher {
+    /// Does what was asked for.
+    pub fn execute(&self) -> anyhow::Result<()> {
+        match &self.command {
+            Command::Enroll(enroll) => enroll.execute(),
+            Command::Run(run) => run.execute(),
+            Command::Replay(replay) => replay.execute(),
+        }
+    }
+}
+
+/// What every command that looks at faces needs.
+#[derive(Debug, Args)]
+struct Eyes {
+    /// Where frames come from: replay:DIR, a folder of pictures in counting order
+    #[arg(long, value_name = "SOURCE")]
+    camera: CameraSource,
+    /// Frames per second of a replay [default: its timing.toml, else 10]
+    #[arg(long, value_name = "RATE")]
+    fps: Option<f64>,
+    /// The model's manifest; its ONNX file lies beside it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// The face detector
+    #[arg(long, value_name = "FILE", default_value = "models/yunet.onnx")]
+    detector: PathBuf,
+    /// Which of the model's thresholds decides
+    #[arg(long, value_name = "NAME", default_value = "greet")]
+    operating_point: String,
+    /// Settings over the defaults, TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Width and height of the screen in pixels
+    #[arg(long, value_name = "WxH", default_value = "800x480")]
+    size: PixelSize,
+}
+
+impl Eyes {
+    fn pipeline(&self) -> anyhow::Result<Pipeline> {
+        let detector = detector(&self.detector)?;
+        let embedder = Embedder::load(&self.model)?;
+        tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
+        Ok(Pipeline::new(detector, embedder))
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::read(self.config.as_deref())?)
+    }
+
+    fn screen(&self) -> anyhow::Result<Screen> {
+        Ok(Screen::new(self.size.width, self.size.height)?)
+    }
+}
+
+fn detector(path: &Path) -> anyhow::Result<Detector> {
+    Ok(Detector::load(path, DETECTOR_SIDE_PX)?)
+}
+
+/// `WxH` on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PixelSize {
+    width: u32,
+    height: u32,
+}
+
+impl FromStr for PixelSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text
+            .split_once('x')
+            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+        match parts {
+            Some((width, height))
+                if (1..=8192).contains(&width) && (1..=8192).contains(&height) =>
+            {
+                Ok(Self { width, height })
+            }
+            _ => Err(format!(
+                "expected WIDTHxHEIGHT in pixels, found \"{text}\"; write for example 1280x800"
+            )),
+        }
+    }
+}
+
+/// `png:DIR` on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ScreenTarget(PathBuf);
+
+impl FromStr for ScreenTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("png", folder)) if !folder.is_empty() => Ok(Self(folder.into())),
+            _ => Err(format!(
+                "expected png:DIR, found \"{text}\"; write for example png:screens"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Usher::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_screens() {
+        assert_eq!(
+            "1280x800".parse(),
+            Ok(PixelSize {
+                width: 1280,
+                height: 800
+            })
+        );
+        for text in ["", "1280", "x", "1280x", "0x480", "axb", "99999x800"] {
+            assert!(text.parse::<PixelSize>().is_err(), "{text}");
+        }
+        assert_eq!("png:a:b".parse(), Ok(ScreenTarget("a:b".into())));
+        assert!("drm:".parse::<ScreenTarget>().is_err());
+    }
+}

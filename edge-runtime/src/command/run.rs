@@ -1,0 +1,165 @@
+//! `usher run`: the kiosk at work.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use shared::gallery::Gallery;
+
+use super::{Eyes, ScreenTarget};
+use crate::camera::Captured;
+use crate::clock::Timestamp;
+use crate::event::{EventLog, Happening};
+use crate::fault::Fault;
+use crate::kiosk::{Kiosk, Step};
+use crate::latency::Stage;
+use crate::screen::png::PngScreen;
+use crate::screen::{Screen, View};
+use crate::session::{Event, State};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  usher run --camera replay:recordings/visit --screen png:screens --gallery people.gallery \\
+    --model models/usher-small.toml --events events.jsonl --size 1280x800
+
+Events are JSON lines on standard output, or in the file that --events names. Each change of the screen becomes a
+PNG file whose name begins with the number of its frame.")]
+pub(super) struct Run {
+    #[command(flatten)]
+    eyes: Eyes,
+    /// Where screens go: png:DIR, one file for each change
+    #[arg(long, value_name = "TARGET")]
+    screen: ScreenTarget,
+    /// Whom to greet, as `usher enroll` wrote it
+    #[arg(long, value_name = "FILE")]
+    gallery: PathBuf,
+    /// Add events to the end of this file instead of printing them
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Draw each Nth frame too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
+}
+
+/// What the kiosk shows and tells, and when it last did.
+struct Output {
+    screen: Screen,
+    files: PngScreen,
+    events: EventLog,
+    now: Timestamp,
+    frame: u64,
+    pictures: u64,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> anyhow::Result<()> {
+        let mut output = Output {
+            screen: self.eyes.screen()?,
+            files: PngScreen::open(&self.screen.0)?,
+            events: EventLog::open(self.events.as_deref())?,
+            now: Timestamp::default(),
+            frame: 0,
+            pictures: 0,
+        };
+        let served = self.serve(&mut output);
+        if let Err(error) = &served {
+            let fault = Fault::of(error);
+            output.show(&View::Fault {
+                cause: &fault.cause,
+                remedy: &fault.remedy,
+            })?;
+            output.events.write(
+                output.now,
+                Happening::Fault {
+                    cause: &fault.cause,
+                    remedy: &fault.remedy,
+                },
+            )?;
+        }
+        served?;
+        eprintln!("{} screens in {}", output.pictures, self.screen.0.display());
+        if let Some(events) = &self.events {
+            eprintln!("events in {}", events.display());
+        }
+        Ok(())
+    }
+
+    fn serve(&self, output: &mut Output) -> anyhow::Result<()> {
+        let config = self.eyes.config()?;
+        let pipeline = self.eyes.pipeline()?;
+        let manifest = pipeline.embedder().manifest();
+        let threshold = manifest
+            .operating_point(&self.eyes.operating_point)?
+            .threshold;
+        let gallery = Gallery::read(&self.gallery, &manifest.model_id())?;
+        if gallery.identities().is_empty() {
+            tracing::warn!("the gallery is empty, so everybody is unknown");
+        }
+        let mut camera = self.eyes.camera.open(self.eyes.fps)?;
+        let mut kiosk = Kiosk::new(pipeline, gallery, threshold, &config);
+        let mut shown: Option<State> = None;
+        while let Some(captured) = camera.next_frame()? {
+            (output.now, output.frame) = (captured.at, captured.number);
+            let step = kiosk.step(&captured)?;
+            output.tell(&kiosk, &step)?;
+            let changed = shown.as_ref() != Some(kiosk.state());
+            if changed
+                || self
+                    .every
+                    .is_some_and(|every| captured.number.is_multiple_of(every))
+            {
+                output.draw(&mut kiosk, &captured, &step)?;
+                shown = Some(kiosk.state().clone());
+            }
+        }
+        eprintln!("{}", kiosk.latencies());
+        Ok(())
+    }
+}
+
+impl Output {
+    fn tell(&mut self, kiosk: &Kiosk, step: &Step) -> anyhow::Result<()> {
+        let (threshold, frame) = (kiosk.threshold().value(), self.frame);
+        for event in &step.events {
+            let happening = match event {
+                Event::Greeted { identity, distance } => {
+                    let name = kiosk
+                        .gallery()
+                        .identity(*identity)
+                        .map_or("", |known| known.name());
+                    Happening::Greeted {
+                        identity: identity.to_string(),
+                        name,
+                        distance: distance.value(),
+                        threshold,
+                        frame,
+                    }
+                }
+                Event::Unknown { nearest } => Happening::Unknown {
+                    nearest_distance: nearest.map(|nearest| nearest.value()),
+                    threshold,
+                    frame,
+                },
+            };
+            self.events.write(self.now, happening)?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, kiosk: &mut Kiosk, captured: &Captured, step: &Step) -> anyhow::Result<()> {
+        let begin = std::time::Instant::now();
+        let view = kiosk.view(&captured.frame, step.face);
+        let (canvas, name) = (self.screen.draw(&view), view.name());
+        kiosk.latencies().note(Stage::Draw, begin.elapsed());
+        self.files.show(&canvas, self.frame, name)?;
+        self.pictures += 1;
+        Ok(())
+    }
+
+    fn show(&mut self, view: &View<'_>) -> anyhow::Result<()> {
+        self.files
+            .show(&self.screen.draw(view), self.frame, view.name())?;
+        self.pictures += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! The kiosk: camera, face, decision, screen.
+//!
+//! ```text
+//! Camera ─ frame ─► Kiosk ─ sighting ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
+//!                  (shared::Pipeline,            └ event ─► EventLog
+//!                   Gallery, Threshold)
+//! ```
+//!
+//! Time enters with each frame ([`clock`]), so a recording always gives the same run. The rule above all others: a
+//! stranger is never greeted by somebody's name. [`consensus`] lets no single frame decide, [`presence`] lets no name
+//! outlive its face, and [`session`] says unknown when nothing is agreed on.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod camera;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod consensus;
+pub mod enrollment;
+pub mod event;
+pub mod fault;
+pub mod kiosk;
+pub mod latency;
+pub mod presence;
+pub mod recording;
+pub mod screen;
+pub mod session;

@@ -1,0 +1,248 @@
+//! The live picture: mirrored like a looking-glass, with round corners and a soft box around the face.
+
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use shared::frame::Frame;
+use shared::geometry::Rect;
+
+use super::canvas::Canvas;
+use super::layout::Painter;
+use super::shape::{Corners, Outline, RoundRect, Shape};
+use super::theme;
+
+/// The camera's frame and the face in it that is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Preview<'a> {
+    /// The whole frame.
+    pub frame: &'a Frame,
+    /// Bounds of the face in frame pixels.
+    pub face: Option<Rect>,
+}
+
+/// The cut of the frame that fills the panel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Crop {
+    left: f32,
+    top: f32,
+    width: f32,
+    height: f32,
+}
+
+impl Painter<'_> {
+    /// Draws the live picture into the panel, its rim in `rim`.
+    pub(super) fn preview(&mut self, preview: &Preview<'_>, rim: Rgb888) {
+        let panel = self.layout.preview;
+        let radius = self.px(28.0);
+        let shape = RoundRect::new(panel, radius);
+        let crop = crop(preview, panel.size);
+        draw_picture(&mut self.canvas, preview.frame, crop, panel, &shape);
+        if let Some(face) = preview.face {
+            let scale = panel.size.width as f32 / crop.width;
+            // A little air around the detector's box, which ends at chin and eyebrows.
+            let air = 0.12 * face.width.max(face.height);
+            let mirrored_left = panel.top_left.x as f32
+                + (crop.left + crop.width - face.left - face.width - air) * scale;
+            let face = RoundRect {
+                left: mirrored_left,
+                top: panel.top_left.y as f32 + (face.top - air - crop.top) * scale,
+                width: (face.width + 2.0 * air) * scale,
+                height: (face.height + 2.0 * air) * scale,
+                radius: self.px(22.0),
+            };
+            self.face_box(face, panel, rim);
+        }
+        let width = self.px(2.5);
+        self.canvas.fill(&Outline { of: shape, width }, rim, 1.0);
+    }
+
+    fn face_box(&mut self, face: RoundRect, panel: Rectangle, color: Rgb888) {
+        let inset = self.px(10.0);
+        let (left, top) = (
+            panel.top_left.x as f32 + inset,
+            panel.top_left.y as f32 + inset,
+        );
+        let (right, bottom) = (
+            left + panel.size.width as f32 - 2.0 * inset,
+            top + panel.size.height as f32 - 2.0 * inset,
+        );
+        let (l, t) = (face.left.clamp(left, right), face.top.clamp(top, bottom));
+        let kept = RoundRect {
+            left: l,
+            top: t,
+            width: (face.left + face.width).clamp(left, right) - l,
+            height: (face.top + face.height).clamp(top, bottom) - t,
+            radius: face.radius,
+        };
+        // A face outside the cut has no box.
+        if kept.width < 3.0 * inset || kept.height < 3.0 * inset {
+            return;
+        }
+        let stroke = Outline {
+            of: kept,
+            width: self.px(3.0),
+        };
+        let corners = Corners {
+            outline: stroke,
+            reach: kept.width.min(kept.height) * 0.27,
+        };
+        self.canvas
+            .glow(&corners, self.px(7.0), Rgb888::BLACK, 0.30);
+        self.canvas.fill(&stroke, Rgb888::WHITE, 0.16);
+        self.canvas.fill(&corners, color, 1.0);
+    }
+}
+
+/// The largest cut with the panel's shape, moved off the frame's middle only as far as the face asks for.
+fn crop(preview: &Preview<'_>, panel: Size) -> Crop {
+    let (width, height) = (
+        preview.frame.width_px() as f32,
+        preview.frame.height_px() as f32,
+    );
+    let scale = (width / panel.width as f32).min(height / panel.height as f32);
+    let cut = (panel.width as f32 * scale, panel.height as f32 * scale);
+    let start = |whole: f32, cut: f32, face: Option<(f32, f32)>| {
+        let middle = (whole - cut) / 2.0;
+        let Some((from, length)) = face else {
+            return middle;
+        };
+        let (first, last) = (from + 1.25 * length - cut, from - 0.25 * length);
+        let start = if first <= last {
+            middle.clamp(first, last)
+        } else {
+            (first + last) / 2.0
+        };
+        start.clamp(0.0, whole - cut)
+    };
+    Crop {
+        left: start(
+            width,
+            cut.0,
+            preview.face.map(|face| (face.left, face.width)),
+        ),
+        top: start(
+            height,
+            cut.1,
+            preview.face.map(|face| (face.top, face.height)),
+        ),
+        width: cut.0,
+        height: cut.1,
+    }
+}
+
+fn draw_picture(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    crop: Crop,
+    panel: Rectangle,
+    shape: &RoundRect,
+) {
+    let source = ImageRef::new(
+        frame.width_px(),
+        frame.height_px(),
+        frame.rgb(),
+        PixelType::U8x3,
+    )
+    .expect("a frame holds width x height x 3 bytes");
+    let mut scaled = Image::new(panel.size.width, panel.size.height, PixelType::U8x3);
+    // Rounding may carry the cut a hair beyond the frame, which the resizer refuses.
+    let (left, top) = (f64::from(crop.left), f64::from(crop.top));
+    let width = f64::from(crop.width).min(f64::from(frame.width_px()) - left);
+    let height = f64::from(crop.height).min(f64::from(frame.height_px()) - top);
+    let options = ResizeOptions::new().crop(left, top, width, height);
+    Resizer::new()
+        .resize(&source, &mut scaled, &options)
+        .expect("the cut lies inside the frame");
+    for (row, line) in scaled
+        .buffer()
+        .chunks(3 * panel.size.width as usize)
+        .enumerate()
+    {
+        for (column, rgb) in line.chunks(3).rev().enumerate() {
+            let point = panel.top_left + Point::new(column as i32, row as i32);
+            let coverage = 0.5 - shape.distance(point.x as f32 + 0.5, point.y as f32 + 0.5);
+            canvas.blend(point, Rgb888::new(rgb[0], rgb[1], rgb[2]), coverage);
+        }
+    }
+}
+
+/// The rim of a preview about which nothing is decided.
+pub(super) const NEUTRAL: Rgb888 = theme::TEXT;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_face_stays_in_the_cut() {
+        let frame = Frame::new(1280, 720, vec![0; 1280 * 720 * 3]).unwrap();
+        let panel = Size::new(417, 432);
+        for (name, left, expected) in [
+            ("in the middle", 600.0, 292.5),
+            ("far left", 20.0, 0.0),
+            ("a little left", 300.0, 275.0),
+            ("far right", 1200.0, 585.0),
+        ] {
+            let face = Some(Rect {
+                left,
+                top: 300.0,
+                width: 100.0,
+                height: 130.0,
+            });
+            let cut = crop(
+                &Preview {
+                    frame: &frame,
+                    face,
+                },
+                panel,
+            );
+            assert_eq!(
+                (cut.left, cut.top, cut.width, cut.height),
+                (expected, 0.0, 695.0, 720.0),
+                "{name}"
+            );
+        }
+        let nobody = crop(
+            &Preview {
+                frame: &frame,
+                face: None,
+            },
+            panel,
+        );
+        assert_eq!(nobody.left, 292.5);
+    }
+
+    #[test]
+    fn the_picture_is_mirrored() {
+        let mut rgb = vec![0; 200 * 100 * 3];
+        for row in rgb.chunks_mut(600) {
+            row[..300].fill(255);
+        }
+        let frame = Frame::new(200, 100, rgb).unwrap();
+        let panel = Rectangle::new(Point::new(10, 10), Size::new(200, 100));
+        let mut canvas = Canvas::new(Size::new(220, 120), Rgb888::BLUE);
+        let cut = crop(
+            &Preview {
+                frame: &frame,
+                face: None,
+            },
+            panel.size,
+        );
+        draw_picture(
+            &mut canvas,
+            &frame,
+            cut,
+            panel,
+            &RoundRect::new(panel, 20.0),
+        );
+        assert_eq!(canvas.pixel(Point::new(30, 60)), Some(Rgb888::BLACK));
+        assert_eq!(canvas.pixel(Point::new(190, 60)), Some(Rgb888::WHITE));
+        assert_eq!(
+            canvas.pixel(Point::new(10, 10)),
+            Some(Rgb888::BLUE),
+            "the corner is round"
+        );
+    }
+}
