@@ -11,6 +11,7 @@ mod agreement;
 pub mod command;
 pub mod config;
 pub mod dataset;
+pub mod history;
 pub mod model_card;
 pub mod network;
 pub mod onnx;

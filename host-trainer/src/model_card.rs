@@ -2,36 +2,17 @@
 
 use std::fmt::Write;
 
-use serde::Deserialize;
 use shared::{ModelManifest, OperatingPoint};
+
+use crate::history::Stage;
 
 /// Heading of the thresholds, which `calibrate` fills in.
 pub const OPERATING_POINTS: &str = "Operating points";
 /// Heading of the accuracy, which `evaluate` fills in.
 pub const ACCURACY: &str = "Accuracy";
 
-/// The run that weights come from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Origin {
-    /// The training config, as TOML.
-    pub recipe: String,
-    /// How long it went on; absent before its first step.
-    pub effort: Option<Effort>,
-}
-
-/// How long a run went on.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub struct Effort {
-    /// Steps of the optimizer.
-    pub step: u64,
-    /// Pictures seen, repeats counted.
-    pub pictures: u64,
-    /// Time taken.
-    pub seconds: f64,
-}
-
-/// A new model's card; nothing is measured yet. `origin` is absent for weights without a run.
-pub fn render(manifest: &ModelManifest, origin: Option<&Origin>) -> String {
+/// A new model's card; nothing is measured yet. `stages` is empty for weights without a run.
+pub fn render(manifest: &ModelManifest, stages: &[Stage]) -> String {
     let mut card = format!("# {}\n\n", manifest.name);
     let push = |card: &mut String, heading: &str, body: &str| {
         card.push_str(&format!("## {heading}\n\n{}\n\n", body.trim_end()));
@@ -48,7 +29,7 @@ pub fn render(manifest: &ModelManifest, origin: Option<&Origin>) -> String {
     push(&mut card, OPERATING_POINTS, &unmeasured("calibrate"));
     push(&mut card, ACCURACY, &unmeasured("evaluate"));
     push(&mut card, "Limits", LIMITS);
-    push(&mut card, "How to make it again", &again(manifest, origin));
+    push(&mut card, "How to make it again", &again(manifest, stages));
     card.truncate(card.trim_end().len());
     card.push('\n');
     card
@@ -172,28 +153,38 @@ fn training_data(manifest: &ModelManifest) -> String {
     table
 }
 
-fn again(manifest: &ModelManifest, origin: Option<&Origin>) -> String {
+fn again(manifest: &ModelManifest, stages: &[Stage]) -> String {
     let export = format!(
-        "usher-train export --run RUN --name {} --models models",
+        "usher-train export --run RUN-{} --name {} --models models",
+        stages.len().max(1),
         manifest.name
     );
-    let Some(Origin { recipe, effort }) = origin else {
-        return format!("```\n{export}\n```");
-    };
-    let effort = effort.map_or_else(String::new, |effort| {
-        format!(
-            " The run ended after {} steps: {} pictures in {:.0} minutes.",
-            grouped(effort.step),
-            grouped(effort.pictures),
-            effort.seconds / 60.0
-        )
-    });
-    format!(
-        "With this as `config.toml`:\n\n```toml\n{}\n```\n\n```\nusher-train train --config \
-         config.toml --data DATA --run RUN\n{export}\n```\n\n{}",
-        recipe.trim_end(),
-        effort.trim_start()
-    )
+    let mut text = String::new();
+    for (index, stage) in stages.iter().enumerate() {
+        let (run, init) = match index {
+            0 => ("RUN-1".to_owned(), String::new()),
+            _ => (
+                format!("RUN-{}", index + 1),
+                format!(" --init RUN-{index}/last.safetensors"),
+            ),
+        };
+        let _ = write!(
+            text,
+            "With this as `config.toml`:\n\n```toml\n{}\n```\n\n```\nusher-train train --config \
+             config.toml --data DATA --run {run}{init}\n```\n\n",
+            stage.recipe.trim_end()
+        );
+        if let Some(effort) = stage.effort {
+            let _ = write!(
+                text,
+                "That run ended after {} steps: {} pictures in {:.0} minutes.\n\n",
+                grouped(effort.step),
+                grouped(effort.pictures),
+                effort.seconds / 60.0
+            );
+        }
+    }
+    text + &format!("```\n{export}\n```")
 }
 
 /// A number with its thousands apart: 1,003,136.

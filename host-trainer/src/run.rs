@@ -11,12 +11,15 @@ use shared::atomic_file::{self, Readers};
 
 use crate::config::Config;
 use crate::dataset::{Dataset, Source};
+use crate::history::Stage;
 use crate::weights::Weights;
 
 /// Checkpoint a run ends with, and the newest while it goes on.
 pub const LAST: &str = "last.safetensors";
 /// The effective config.
 pub const CONFIG: &str = "config.toml";
+/// The runs that this one goes on from, if any.
+pub const EARLIER: &str = "earlier.json";
 /// What was learnt from.
 pub const DATA: &str = "data.json";
 /// Each step's numbers.
@@ -71,11 +74,17 @@ pub struct Run {
 }
 
 impl Run {
-    /// Makes the run's folder and writes down what it is before it starts.
+    /// Makes the run's folder and writes down what it is before it starts; `earlier` are the runs
+    /// whose weights it goes on from.
     ///
     /// # Errors
     /// If the folder holds a run already, or cannot be written.
-    pub fn create(folder: &Path, config: &Config, dataset: &Dataset) -> anyhow::Result<Self> {
+    pub fn create(
+        folder: &Path,
+        config: &Config,
+        dataset: &Dataset,
+        earlier: &[Stage],
+    ) -> anyhow::Result<Self> {
         if folder.join(CONFIG).exists() {
             bail!(
                 "{} holds a run already: expected a new folder; runs are never overwritten",
@@ -90,6 +99,11 @@ impl Run {
         };
         let data = serde_json::to_vec_pretty(&summary)?;
         atomic_file::replace(&folder.join(DATA), &data, Readers::Everyone).with_context(place)?;
+        if !earlier.is_empty() {
+            let earlier = serde_json::to_vec_pretty(earlier)?;
+            atomic_file::replace(&folder.join(EARLIER), &earlier, Readers::Everyone)
+                .with_context(place)?;
+        }
         let metrics = File::create(folder.join(METRICS)).with_context(place)?;
         atomic_file::replace(
             &folder.join(CONFIG),

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use host_trainer::history;
 use host_trainer::weights::Weights;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -107,6 +108,12 @@ fn training_starts_from_given_weights() {
     let checkpoint = folder.join("first/last.safetensors");
     let output = train(folder, "more", &["--init", checkpoint.to_str().unwrap()]);
     assert!(output.status.success(), "{}", said(&output));
+    let stages = history::of_run(&folder.join("more")).unwrap();
+    let steps: Vec<_> = stages
+        .iter()
+        .map(|stage| stage.effort.unwrap().step)
+        .collect();
+    assert_eq!(steps, [3, 3], "the run knows what it went on from");
     let (first, more) = (
         Weights::read(&checkpoint).unwrap(),
         Weights::read(&folder.join("more/last.safetensors")).unwrap(),

@@ -10,7 +10,7 @@ use shared::atomic_file::{self, Readers};
 use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, manifest};
 
 use crate::config::Config;
-use crate::model_card::{Effort, Origin};
+use crate::history::{self, Stage};
 use crate::network::graph::LayerGraph;
 use crate::network::{self, DEFAULT_DIMENSION};
 use crate::run::{self, DataSummary};
@@ -60,7 +60,7 @@ struct Trained {
     graph: LayerGraph,
     weights: Weights,
     data: Vec<TrainingData>,
-    origin: Option<Origin>,
+    stages: Vec<Stage>,
 }
 
 /// Exports.
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             graph: network::build(network, arguments.dimension)?,
             weights: Weights::read(weights)?,
             data: Vec::new(),
-            origin: None,
+            stages: Vec::new(),
         },
         _ => bail!("expected --run, or --weights and --network"),
     };
@@ -138,22 +138,8 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
         graph: network::build(&config.network, config.dimension)?,
         weights: Weights::read(&folder.join(run::LAST))?,
         data: data.collect(),
-        origin: Some(Origin {
-            recipe: toml::to_string(&config)?,
-            effort: effort(folder)?,
-        }),
+        stages: history::of_run(folder)?,
     })
-}
-
-/// How long the run went on: the last whole line of its metrics.
-fn effort(folder: &Path) -> anyhow::Result<Option<Effort>> {
-    let path = folder.join(run::METRICS);
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    // A run that is still going may be writing its last line.
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    let last = whole.lines().last().map(serde_json::from_str).transpose();
-    last.with_context(|| format!("{} ends with a line that is no step", path.display()))
 }
 
 /// Writes the model's three files into a folder.
@@ -182,7 +168,7 @@ fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
     };
     save(&manifest.onnx, &bytes)?;
     manifest.write(&folder.join(format!("{name}.toml")))?;
-    let card = model_card::render(&manifest, trained.origin.as_ref());
+    let card = model_card::render(&manifest, &trained.stages);
     save(&format!("{name}.md"), card.as_bytes())
 }
 

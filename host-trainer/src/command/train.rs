@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::dataset::Dataset;
+use crate::history;
 use crate::run::{LAST, Run};
 use crate::torch::environment;
 use crate::torch::train::{self, Budget, Job};
@@ -57,7 +58,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(minutes) => Budget::Time(Duration::from_secs_f64(minutes * 60.0)),
         None => Budget::Steps(config.steps),
     };
-    let mut run = Run::create(&arguments.run, &config, &dataset)?;
+    let earlier = match &arguments.init {
+        Some(weights) => history::of_weights(weights)?,
+        None => Vec::new(),
+    };
+    let mut run = Run::create(&arguments.run, &config, &dataset, &earlier)?;
     let job = Job {
         config,
         dataset,

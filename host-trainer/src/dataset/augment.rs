@@ -10,6 +10,9 @@ use shared::frame::Frame;
 
 use super::CROP_SHARE;
 
+/// Sides of the crop, in pixels, that a lower resolution is drawn from.
+const FAR_PX: std::ops::RangeInclusive<u32> = 32..=112;
+
 /// How far pictures are varied.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +31,10 @@ pub struct Augment {
     pub blur: f64,
     /// Probability of losing the colors.
     pub grey: f64,
+    /// Probability of a lower resolution: 32 to 112 pixels for the crop, as from afar. Where some
+    /// identities have large pictures and others small ones it also keeps the network from telling
+    /// them apart by that.
+    pub low_resolution: f64,
 }
 
 impl Default for Augment {
@@ -40,6 +47,7 @@ impl Default for Augment {
             contrast: 0.2,
             blur: 0.1,
             grey: 0.05,
+            low_resolution: 0.3,
         }
     }
 }
@@ -58,8 +66,17 @@ impl Augment {
         let sigma = 0.7 + random.random::<f64>() * 0.8;
         let mut happens = |probability: f64| random.random::<f64>() < probability;
         let (flip, blur, grey) = (happens(self.flip), happens(self.blur), happens(self.grey));
+        let (far, far_px) = (happens(self.low_resolution), random.random_range(FAR_PX));
 
-        let mut rgb = crop(picture, side_px, shift_x, shift_y, zoom);
+        let cut = crop_box(picture, shift_x, shift_y, zoom);
+        let source = (picture.width_px(), picture.height_px(), picture.rgb());
+        let mut rgb = if far && far_px < side_px {
+            let small = resized(source, cut, far_px);
+            let whole = [0.0, 0.0, f64::from(far_px), f64::from(far_px)];
+            resized((far_px, far_px, &small), whole, side_px)
+        } else {
+            resized(source, cut, side_px)
+        };
         if blur {
             rgb = blurred(rgb, side_px, sigma);
         }
@@ -83,37 +100,35 @@ impl Augment {
     }
 }
 
-/// The standard crop, moved and zoomed but kept inside the picture, resized in one step.
-fn crop(picture: &Frame, side_px: u32, shift_x: f64, shift_y: f64, zoom: f64) -> Vec<u8> {
-    let (width, height) = (
-        f64::from(picture.width_px()),
-        f64::from(picture.height_px()),
+/// The standard crop, moved and zoomed but kept inside the picture: left, top, width, height.
+fn crop_box(picture: &Frame, shift_x: f64, shift_y: f64, zoom: f64) -> [f64; 4] {
+    let size = [picture.width_px(), picture.height_px()].map(f64::from);
+    let [width, height] = size.map(|extent| (extent * CROP_SHARE * (1.0 + zoom)).min(extent));
+    let place = |extent: f64, cut: f64, shift: f64| {
+        ((extent - cut) / 2.0 + shift * cut).clamp(0.0, extent - cut)
+    };
+    let (left, top) = (
+        place(size[0], width, shift_x),
+        place(size[1], height, shift_y),
     );
-    let crop_width = (width * CROP_SHARE * (1.0 + zoom)).min(width);
-    let crop_height = (height * CROP_SHARE * (1.0 + zoom)).min(height);
-    let left = ((width - crop_width) / 2.0 + shift_x * crop_width).clamp(0.0, width - crop_width);
-    let top =
-        ((height - crop_height) / 2.0 + shift_y * crop_height).clamp(0.0, height - crop_height);
+    [left, top, width, height]
+}
+
+/// That part of a picture (width, height, RGB8), side x side.
+fn resized((width, height, rgb): (u32, u32, &[u8]), part: [f64; 4], side_px: u32) -> Vec<u8> {
+    let [left, top, part_width, part_height] = part;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(left, top, crop_width, crop_height);
+        .crop(left, top, part_width, part_height);
     let mut out = Image::new(side_px, side_px, PixelType::U8x3);
-    let source = ImageRef::new(
-        picture.width_px(),
-        picture.height_px(),
-        picture.rgb(),
-        PixelType::U8x3,
-    );
-    let resized = source
+    let done = ImageRef::new(width, height, rgb, PixelType::U8x3)
         .map_err(|error| error.to_string())
         .and_then(|source| {
-            let mut resizer = Resizer::new();
-            resizer
-                .resize(&source, &mut out, &options)
-                .map_err(|error| error.to_string())
+            let resize = Resizer::new().resize(&source, &mut out, &options);
+            resize.map_err(|error| error.to_string())
         });
-    // A frame's buffer fits its size, and the crop was clamped to it: nothing is left to fail.
-    assert_eq!(resized, Ok(()), "a crop inside a frame");
+    // The buffer fits the size, and the part was clamped to it: nothing is left to fail.
+    assert_eq!(done, Ok(()), "a part of a picture");
     out.into_vec()
 }
 
@@ -130,4 +145,92 @@ fn tones(brightness: f64, contrast: f64) -> [u8; 256] {
         let value = (value as f64 - 127.5) * (1.0 + contrast) + 127.5 + 255.0 * brightness;
         value.round().clamp(0.0, 255.0) as u8
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    const NOTHING: Augment = Augment {
+        flip: 0.0,
+        shift: 0.0,
+        zoom: 0.0,
+        brightness: 0.0,
+        contrast: 0.0,
+        blur: 0.0,
+        grey: 0.0,
+        low_resolution: 0.0,
+    };
+
+    /// A picture whose red tells the column and whose green tells the row.
+    fn picture() -> Frame {
+        let image = image::RgbImage::from_fn(128, 128, |x, y| image::Rgb([x as u8, y as u8, 200]));
+        Frame::from_image(image)
+    }
+
+    fn cut(augment: Augment, seed: u64) -> AlignedFace {
+        augment.cut(&picture(), 112, &mut ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    fn pixel(face: &AlignedFace, x: usize, y: usize) -> [u8; 3] {
+        face.rgb().as_chunks::<3>().0[y * 112 + x]
+    }
+
+    #[test]
+    fn without_variation_it_is_the_standard_crop() {
+        let face = cut(NOTHING, 1);
+        assert_eq!(pixel(&face, 0, 0), [8, 8, 200]);
+        assert_eq!(pixel(&face, 111, 50), [119, 58, 200]);
+    }
+
+    #[test]
+    fn each_variation_does_what_it_says() {
+        let mirrored = cut(
+            Augment {
+                flip: 1.0,
+                ..NOTHING
+            },
+            1,
+        );
+        assert_eq!(pixel(&mirrored, 0, 0), [119, 8, 200]);
+        let grey = cut(
+            Augment {
+                grey: 1.0,
+                ..NOTHING
+            },
+            1,
+        );
+        assert_eq!(
+            pixel(&grey, 0, 0),
+            [(299 * 8 + 587 * 8 + 114 * 200) / 1000; 3].map(|v: u32| v as u8)
+        );
+        let far = cut(
+            Augment {
+                low_resolution: 1.0,
+                ..NOTHING
+            },
+            1,
+        );
+        assert_ne!(far, cut(NOTHING, 1));
+        let ([red, ..], [_, green, blue]) = (pixel(&far, 56, 56), pixel(&far, 56, 56));
+        assert!(red.abs_diff(64) <= 2 && green.abs_diff(64) <= 2 && blue == 200);
+        let moved = cut(
+            Augment {
+                shift: 0.05,
+                ..NOTHING
+            },
+            1,
+        );
+        let [red, green, _] = pixel(&moved, 56, 56);
+        assert!((red, green) != (64, 64) && red.abs_diff(64) <= 6 && green.abs_diff(64) <= 6);
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        assert_eq!(cut(Augment::default(), 5), cut(Augment::default(), 5));
+        assert_ne!(cut(Augment::default(), 5), cut(Augment::default(), 6));
+    }
 }

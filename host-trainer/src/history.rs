@@ -1,0 +1,69 @@
+//! How weights came to be: the runs they went through, first to last.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{CONFIG, EARLIER, METRICS};
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The training config, as TOML.
+    pub recipe: String,
+    /// How long it went on; absent before its first step.
+    pub effort: Option<Effort>,
+}
+
+/// How long a run went on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Effort {
+    /// Steps of the optimizer.
+    pub step: u64,
+    /// Pictures seen, repeats counted.
+    pub pictures: u64,
+    /// Time taken.
+    pub seconds: f64,
+}
+
+/// The stages behind a run's newest checkpoint: those it started from, and its own.
+///
+/// # Errors
+/// If a file of the run cannot be read, or is not what a run writes.
+pub fn of_run(folder: &Path) -> anyhow::Result<Vec<Stage>> {
+    let mut stages: Vec<Stage> = match folder.join(EARLIER) {
+        path if path.exists() => serde_json::from_str(&read(&path)?)
+            .with_context(|| format!("{} is no list of earlier runs", path.display()))?,
+        _ => Vec::new(),
+    };
+    stages.push(Stage {
+        recipe: read(&folder.join(CONFIG))?,
+        effort: effort(&folder.join(METRICS))?,
+    });
+    Ok(stages)
+}
+
+/// The stages behind weights that training starts from; none if they lie in no run's folder.
+///
+/// # Errors
+/// As [`of_run`].
+pub fn of_weights(path: &Path) -> anyhow::Result<Vec<Stage>> {
+    match path.parent() {
+        Some(folder) if folder.join(CONFIG).exists() => of_run(folder),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The last whole line of a run's metrics.
+fn effort(metrics: &Path) -> anyhow::Result<Option<Effort>> {
+    let text = read(metrics)?;
+    // A run that is still going may be writing its last line.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let last = whole.lines().last().map(serde_json::from_str).transpose();
+    last.with_context(|| format!("{} ends with a line that is no step", metrics.display()))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
