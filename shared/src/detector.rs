@@ -98,7 +98,7 @@ impl Detector {
     /// [`DetectorError`] when the file cannot be read, is no YuNet, or the side is no multiple of
     /// 32 from 32 to 4096.
     pub fn load(onnx: &Path, side_px: u32) -> Result<Detector, DetectorError> {
-        if side_px == 0 || side_px % 32 != 0 || side_px > 4096 {
+        if side_px == 0 || !side_px.is_multiple_of(32) || side_px > 4096 {
             return Err(DetectorError::Side { found: side_px });
         }
         let bytes = std::fs::read(onnx).map_err(|source| DetectorError::Read {

@@ -292,4 +292,4 @@ impl fmt::Display for IdentityId {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -87,10 +87,16 @@ impl OnnxModel {
             reason,
         };
         let mut model = caught(|| {
-            tract_onnx::onnx()
+            let onnx = tract_onnx::onnx()
                 .with_ignore_output_shapes(true)
-                .with_ignore_value_info(true)
-                .model_for_read(&mut &*bytes)
+                .with_ignore_value_info(true);
+            let file = onnx.proto_model_for_read(&mut &*bytes)?;
+            // Written last by most exporters: a file cut behind its graph still parses, and tract
+            // would guess the meaning of its operators.
+            if file.opset_import.is_empty() {
+                bail!("no operator set is named");
+            }
+            onnx.model_for_proto_model(&file)
         })
         .map_err(parse_error)?;
         if model.inputs.len() != 1 {

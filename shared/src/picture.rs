@@ -67,12 +67,12 @@ pub enum PictureError {
         found: u64,
     },
     /// The content contradicts its own format.
-    #[error("expected a sound picture in {path}, found: {source}; save or copy it again")]
+    #[error("expected a sound picture in {path}, found: {reason}; save or copy it again")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
-        source: ImageError,
+        /// What the decoder said, in one line.
+        reason: String,
     },
 }
 
@@ -118,6 +118,13 @@ pub fn decode(bytes: &[u8], name: &Path) -> Result<Frame, PictureError> {
     let Some(format) = reader.format().filter(|format| format.reading_enabled()) else {
         return Err(PictureError::NotAPicture { path: path() });
     };
+    // The JPEG decoder fills what is missing with grey; a face with half its rows is no face.
+    if format == image::ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
+        return Err(PictureError::Truncated {
+            path: path(),
+            found_bytes: bytes.len() as u64,
+        });
+    }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
@@ -137,13 +144,6 @@ pub fn decode(bytes: &[u8], name: &Path) -> Result<Frame, PictureError> {
         MAX_DECODED_BYTES,
         decoder.total_bytes(),
     )?;
-    // The JPEG decoder fills what is missing with grey; a face with half its rows is no face.
-    if format == image::ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
-        return Err(PictureError::Truncated {
-            path: path(),
-            found_bytes: bytes.len() as u64,
-        });
-    }
     // A broken EXIF block costs the orientation, not the picture.
     let orientation = decoder
         .orientation()
@@ -195,6 +195,13 @@ fn explain(error: ImageError, name: &Path, found_bytes: u64) -> PictureError {
             PictureError::Truncated { path, found_bytes }
         }
         ImageError::IoError(source) => PictureError::Read { path, source },
-        source => PictureError::Damaged { path, source },
+        other => PictureError::Damaged {
+            path,
+            reason: other
+                .to_string()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+        },
     }
 }

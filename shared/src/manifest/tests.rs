@@ -132,7 +132,7 @@ fn errors_name_line_and_field() {
             "threshold too large",
             "threshold = 1.1",
             "threshold = 5.0",
-            vec!["line 20", "0 to 4"],
+            vec!["line 21", "0 to 4"],
         ),
         (
             "later format",
