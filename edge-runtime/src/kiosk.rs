@@ -10,6 +10,7 @@ use shared::pipeline::{Pipeline, PipelineError};
 
 use crate::camera::Captured;
 use crate::config::Config;
+use crate::framing::Framing;
 use crate::latency::{Latencies, Stage};
 use crate::screen::{Preview, View};
 use crate::session::{Event, Hint, Session, Sighting, State};
@@ -21,6 +22,7 @@ pub struct Kiosk {
     threshold: Threshold,
     least_eye_distance_px: f32,
     session: Session,
+    framing: Framing,
     latencies: Latencies,
 }
 
@@ -31,6 +33,8 @@ pub struct Step {
     pub events: Vec<Event>,
     /// The face that was looked at, in frame pixels.
     pub face: Option<Rect>,
+    /// What the preview looks at, in frame pixels.
+    pub focus: Option<Rect>,
 }
 
 impl Kiosk {
@@ -47,6 +51,7 @@ impl Kiosk {
             threshold,
             least_eye_distance_px: config.least_eye_distance_px,
             session: Session::new(config.session),
+            framing: Framing::default(),
             latencies: Latencies::default(),
         }
     }
@@ -63,9 +68,12 @@ impl Kiosk {
             Sighting::Nobody => None,
             Sighting::Unusable { bounds, .. } | Sighting::Face { bounds, .. } => Some(*bounds),
         };
+        let events = self.session.step(captured.at, &sighting);
+        let focus = self.framing.follow(face, self.session.continuity());
         Ok(Step {
-            events: self.session.step(captured.at, &sighting),
+            events,
             face,
+            focus,
         })
     }
 
@@ -90,8 +98,12 @@ impl Kiosk {
     }
 
     /// What the screen shows of the last step.
-    pub fn view<'a>(&'a self, frame: &'a Frame, face: Option<Rect>) -> View<'a> {
-        let preview = Preview { frame, face };
+    pub fn view<'a>(&'a self, frame: &'a Frame, step: &Step) -> View<'a> {
+        let preview = Preview {
+            frame,
+            face: step.face,
+            focus: step.focus,
+        };
         match self.session.state() {
             State::Idle => View::Idle,
             State::Looking { hint } => View::Looking {

@@ -19,6 +19,7 @@ pub mod consensus;
 pub mod enrollment;
 pub mod event;
 pub mod fault;
+pub mod framing;
 pub mod kiosk;
 pub mod latency;
 pub mod presence;

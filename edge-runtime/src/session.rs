@@ -141,6 +141,7 @@ pub struct Session {
     doubts: usize,
     greeted: Vec<IdentityId>,
     unknown_reported: bool,
+    continuity: Continuity,
 }
 
 impl Session {
@@ -154,7 +155,13 @@ impl Session {
             doubts: 0,
             greeted: Vec::new(),
             unknown_reported: false,
+            continuity: Continuity::Absent,
         }
+    }
+
+    /// How the last step's face continued the one before.
+    pub fn continuity(&self) -> Continuity {
+        self.continuity
     }
 
     /// The state after the last step.
@@ -173,7 +180,8 @@ impl Session {
             Sighting::Nobody => None,
             Sighting::Unusable { bounds, .. } | Sighting::Face { bounds, .. } => Some(*bounds),
         };
-        match self.presence.observe(now, face) {
+        self.continuity = self.presence.observe(now, face);
+        match self.continuity {
             Continuity::Paused => return Vec::new(),
             Continuity::Absent => {
                 self.forget();

@@ -104,10 +104,7 @@ fn idle() {
 #[test]
 fn looking() {
     let (frame, face) = drawn_person();
-    let preview = Preview {
-        frame: &frame,
-        face: Some(face),
-    };
+    let preview = Preview::of(&frame, Some(face));
     check(
         "looking",
         &View::Looking {
@@ -121,10 +118,7 @@ fn looking() {
 #[test]
 fn come_closer() {
     let (frame, face) = drawn_person();
-    let preview = Preview {
-        frame: &frame,
-        face: Some(face),
-    };
+    let preview = Preview::of(&frame, Some(face));
     check(
         "come-closer",
         &View::Looking {
@@ -141,10 +135,7 @@ fn greeting() {
     check(
         "greeting",
         &View::Greeting {
-            preview: Preview {
-                frame: &frame,
-                face: Some(face),
-            },
+            preview: Preview::of(&frame, Some(face)),
             name: "Ada Lovelace",
         },
     );
@@ -157,10 +148,7 @@ fn greeting_of_a_long_name() {
     check(
         "greeting-long",
         &View::Greeting {
-            preview: Preview {
-                frame: &frame,
-                face: None,
-            },
+            preview: Preview::of(&frame, None),
             name,
         },
     );
@@ -172,10 +160,7 @@ fn unknown() {
     check(
         "unknown",
         &View::Unknown {
-            preview: Preview {
-                frame: &frame,
-                face: Some(face),
-            },
+            preview: Preview::of(&frame, Some(face)),
         },
     );
 }
@@ -183,10 +168,7 @@ fn unknown() {
 #[test]
 fn enrolling() {
     let (frame, face) = drawn_person();
-    let preview = Preview {
-        frame: &frame,
-        face: Some(face),
-    };
+    let preview = Preview::of(&frame, Some(face));
     check(
         "enrolling",
         &View::Enrolling {
@@ -204,10 +186,7 @@ fn enrolled() {
     check(
         "enrolled",
         &View::Enrolled {
-            preview: Preview {
-                frame: &frame,
-                face: Some(face),
-            },
+            preview: Preview::of(&frame, Some(face)),
             name: "Ada Lovelace",
         },
     );

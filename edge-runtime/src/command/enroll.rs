@@ -138,10 +138,7 @@ impl Enroll {
         while let Some(captured) = camera.next_frame()? {
             let detections = pipeline.detect(&captured.frame)?;
             if let Some(face) = enrollment.look(&detections, &captured.origin)? {
-                let preview = Preview {
-                    frame: &captured.frame,
-                    face: Some(face.bounds),
-                };
+                let preview = Preview::of(&captured.frame, Some(face.bounds));
                 // Landmarks that are no face's make a useless frame, not a failed enrollment.
                 match pipeline.align(&captured.frame, face) {
                     Ok(aligned) => enrollment.add(&captured.origin, pipeline.embed(&aligned)?),
@@ -197,11 +194,8 @@ impl Output {
     }
 
     fn end(&self, last: &Captured, name: &str) -> anyhow::Result<()> {
-        let preview = Preview {
-            frame: &last.frame,
-            face: None,
-        };
-        self.show(&View::Enrolled { preview, name }, last.number)
+        let preview = Preview::of(&last.frame, None);
+        self.show(&View::Enrolled { preview, name }, last.number + 1)
     }
 
     fn show(&self, view: &View<'_>, frame: u64) -> anyhow::Result<()> {

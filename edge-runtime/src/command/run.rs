@@ -148,7 +148,7 @@ impl Output {
 
     fn draw(&mut self, kiosk: &mut Kiosk, captured: &Captured, step: &Step) -> anyhow::Result<()> {
         let begin = std::time::Instant::now();
-        let view = kiosk.view(&captured.frame, step.face);
+        let view = kiosk.view(&captured.frame, step);
         let (canvas, name) = (self.screen.draw(&view), view.name());
         kiosk.latencies().note(Stage::Draw, begin.elapsed());
         self.files.show(&canvas, self.frame, name)?;

@@ -1,7 +1,7 @@
 //! Somebody is being enrolled: how far it is, and that it is done.
 
 use super::layout::Painter;
-use super::preview::{NEUTRAL, Preview};
+use super::preview::Preview;
 use super::sign::Sign;
 use super::theme;
 
@@ -14,7 +14,7 @@ impl Painter<'_> {
         done: usize,
         wanted: usize,
     ) {
-        self.preview(preview, NEUTRAL);
+        self.preview(preview, None);
         let parts = [
             self.sentence("Getting to know", theme::TEXT_SOFT, 34.0),
             self.headline(name, theme::TEXT, 10.0),
@@ -25,7 +25,7 @@ impl Painter<'_> {
 
     /// Draws the end of an enrollment.
     pub(super) fn enrolled(&mut self, preview: &Preview<'_>, name: &str) {
-        self.preview(preview, theme::ACCENT);
+        self.preview(preview, Some(theme::ACCENT));
         let parts = [
             self.sentence("Nice to meet you,", theme::ACCENT, 34.0),
             self.headline(name, theme::TEXT, 10.0),

@@ -76,7 +76,8 @@ impl Painter<'_> {
         self.canvas
             .fill(&RoundRect::new(area, self.px(20.0)), theme::SURFACE, 1.0);
         let inset = self.px(24.0);
-        let label = self.line(label, Typeface::Text, 16.0);
+        let label = self.line(label, Typeface::Text, 17.0);
+        let text = &sentence(text);
         let inside = area.size.width as f32 - 2.0 * inset;
         let text = self.fonts.fit(
             text,
@@ -100,4 +101,12 @@ impl Painter<'_> {
         self.fonts
             .fit(text, typeface, (self.px(size), self.px(14.0)), width, 1)
     }
+}
+
+/// Messages begin in lower case, as they are parts of longer ones; alone on a card they are sentences.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }

@@ -8,7 +8,7 @@ use super::theme;
 impl Painter<'_> {
     /// Draws the welcome of `name`.
     pub(super) fn greeting(&mut self, preview: &Preview<'_>, name: &str) {
-        self.preview(preview, theme::ACCENT);
+        self.preview(preview, Some(theme::ACCENT));
         let parts = [
             self.sentence("Welcome,", theme::ACCENT, 34.0),
             self.headline(name, theme::TEXT, 10.0),

@@ -1,7 +1,7 @@
 //! Somebody is there and it is being decided who: what to do meanwhile.
 
 use super::layout::Painter;
-use super::preview::{NEUTRAL, Preview};
+use super::preview::Preview;
 use super::sign::Sign;
 use super::theme;
 use crate::session::Hint;
@@ -21,7 +21,7 @@ impl Painter<'_> {
                 "You are too far away to recognize",
             ),
         };
-        self.preview(preview, NEUTRAL);
+        self.preview(preview, None);
         let parts = [
             self.headline(headline, theme::TEXT, 30.0),
             self.sentence(sentence, theme::TEXT_SOFT, 14.0),

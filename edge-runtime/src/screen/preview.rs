@@ -18,9 +18,28 @@ use super::theme;
 pub struct Preview<'a> {
     /// The whole frame.
     pub frame: &'a Frame,
-    /// Bounds of the face in frame pixels.
+    /// Bounds of the face, for the box around it, in frame pixels.
     pub face: Option<Rect>,
+    /// What the cut is centered on: the face, followed calmly, in frame pixels.
+    pub focus: Option<Rect>,
 }
+
+impl<'a> Preview<'a> {
+    /// A picture that stands alone: it looks at its face.
+    pub fn of(frame: &'a Frame, face: Option<Rect>) -> Self {
+        Self {
+            frame,
+            face,
+            focus: face,
+        }
+    }
+}
+
+/// Height of the face that the cut aims at, as a share of its own, and the most it enlarges for that.
+const FACE_SHARE: f32 = 0.36;
+const LARGEST_ZOOM: f32 = 2.4;
+/// Where the middle of the face comes to lie, as a share of the cut's height.
+const FACE_LEVEL: f32 = 0.46;
 
 /// The cut of the frame that fills the panel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,8 +51,8 @@ struct Crop {
 }
 
 impl Painter<'_> {
-    /// Draws the live picture into the panel, its rim in `rim`.
-    pub(super) fn preview(&mut self, preview: &Preview<'_>, rim: Rgb888) {
+    /// Draws the live picture into the panel, rim and face box in the color of what was decided, if anything was.
+    pub(super) fn preview(&mut self, preview: &Preview<'_>, decided: Option<Rgb888>) {
         let panel = self.layout.preview;
         let radius = self.px(28.0);
         let shape = RoundRect::new(panel, radius);
@@ -50,11 +69,12 @@ impl Painter<'_> {
                 top: panel.top_left.y as f32 + (face.top - air - crop.top) * scale,
                 width: (face.width + 2.0 * air) * scale,
                 height: (face.height + 2.0 * air) * scale,
-                radius: self.px(22.0),
+                radius: self.px(22.0).min(0.16 * face.width * scale),
             };
-            self.face_box(face, panel, rim);
+            self.face_box(face, panel, decided.unwrap_or(theme::TEXT));
         }
         let width = self.px(2.5);
+        let rim = decided.unwrap_or(theme::LINE);
         self.canvas.fill(&Outline { of: shape, width }, rim, 1.0);
     }
 
@@ -95,40 +115,31 @@ impl Painter<'_> {
     }
 }
 
-/// The largest cut with the panel's shape, moved off the frame's middle only as far as the face asks for.
+/// The cut with the panel's shape that shows the focus large and in the middle, as far as the frame reaches.
 fn crop(preview: &Preview<'_>, panel: Size) -> Crop {
-    let (width, height) = (
+    let frame = (
         preview.frame.width_px() as f32,
         preview.frame.height_px() as f32,
     );
-    let scale = (width / panel.width as f32).min(height / panel.height as f32);
-    let cut = (panel.width as f32 * scale, panel.height as f32 * scale);
-    let start = |whole: f32, cut: f32, face: Option<(f32, f32)>| {
-        let middle = (whole - cut) / 2.0;
-        let Some((from, length)) = face else {
-            return middle;
+    let panel = (panel.width as f32, panel.height as f32);
+    let scale = (frame.0 / panel.0).min(frame.1 / panel.1);
+    let widest = (panel.0 * scale, panel.1 * scale);
+    let Some(focus) = preview.focus else {
+        return Crop {
+            left: (frame.0 - widest.0) / 2.0,
+            top: (frame.1 - widest.1) / 2.0,
+            width: widest.0,
+            height: widest.1,
         };
-        let (first, last) = (from + 1.25 * length - cut, from - 0.25 * length);
-        let start = if first <= last {
-            middle.clamp(first, last)
-        } else {
-            (first + last) / 2.0
-        };
-        start.clamp(0.0, whole - cut)
     };
+    let zoom = (FACE_SHARE * widest.1 / focus.height.max(1.0)).clamp(1.0, LARGEST_ZOOM);
+    let (width, height) = (widest.0 / zoom, widest.1 / zoom);
+    let middle = focus.center();
     Crop {
-        left: start(
-            width,
-            cut.0,
-            preview.face.map(|face| (face.left, face.width)),
-        ),
-        top: start(
-            height,
-            cut.1,
-            preview.face.map(|face| (face.top, face.height)),
-        ),
-        width: cut.0,
-        height: cut.1,
+        left: (middle.x - 0.5 * width).clamp(0.0, frame.0 - width),
+        top: (middle.y - FACE_LEVEL * height).clamp(0.0, frame.1 - height),
+        width,
+        height,
     }
 }
 
@@ -168,50 +179,49 @@ fn draw_picture(
     }
 }
 
-/// The rim of a preview about which nothing is decided.
-pub(super) const NEUTRAL: Rgb888 = theme::TEXT;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_face_stays_in_the_cut() {
+    fn the_cut_follows_the_face_within_the_frame() {
         let frame = Frame::new(1280, 720, vec![0; 1280 * 720 * 3]).unwrap();
-        let panel = Size::new(417, 432);
-        for (name, left, expected) in [
-            ("in the middle", 600.0, 292.5),
-            ("far left", 20.0, 0.0),
-            ("a little left", 300.0, 275.0),
-            ("far right", 1200.0, 585.0),
+        let panel = Size::new(400, 400);
+        for (name, (left, top, height), expected) in [
+            (
+                "near, in the middle",
+                (540.0, 200.0, 300.0),
+                [292.5, 0.0, 720.0],
+            ),
+            ("far", (600.0, 300.0, 129.6), [468.6, 199.2, 360.0]),
+            ("very far", (600.0, 300.0, 50.0), [468.75, 187.0, 300.0]),
+            (
+                "at the left edge",
+                (-20.0, 300.0, 129.6),
+                [0.0, 199.2, 360.0],
+            ),
+            (
+                "at the lower right",
+                (1250.0, 700.0, 129.6),
+                [920.0, 360.0, 360.0],
+            ),
         ] {
-            let face = Some(Rect {
+            let face = Rect {
                 left,
-                top: 300.0,
-                width: 100.0,
-                height: 130.0,
-            });
-            let cut = crop(
-                &Preview {
-                    frame: &frame,
-                    face,
-                },
-                panel,
-            );
-            assert_eq!(
-                (cut.left, cut.top, cut.width, cut.height),
-                (expected, 0.0, 695.0, 720.0),
-                "{name}"
-            );
+                top,
+                width: height * 0.75,
+                height,
+            };
+            let cut = crop(&Preview::of(&frame, Some(face)), panel);
+            let found = [cut.left, cut.top, cut.width];
+            let close = found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected): (&f32, f32)| (found - expected).abs() < 0.01);
+            assert!(close && cut.width == cut.height, "{name}: {cut:?}");
         }
-        let nobody = crop(
-            &Preview {
-                frame: &frame,
-                face: None,
-            },
-            panel,
-        );
-        assert_eq!(nobody.left, 292.5);
+        let nobody = crop(&Preview::of(&frame, None), panel);
+        assert_eq!((nobody.left, nobody.top, nobody.width), (280.0, 0.0, 720.0));
     }
 
     #[test]
@@ -223,13 +233,7 @@ mod tests {
         let frame = Frame::new(200, 100, rgb).unwrap();
         let panel = Rectangle::new(Point::new(10, 10), Size::new(200, 100));
         let mut canvas = Canvas::new(Size::new(220, 120), Rgb888::BLUE);
-        let cut = crop(
-            &Preview {
-                frame: &frame,
-                face: None,
-            },
-            panel.size,
-        );
+        let cut = crop(&Preview::of(&frame, None), panel.size);
         draw_picture(
             &mut canvas,
             &frame,

@@ -1,0 +1,133 @@
+//! A folder of its own for each test, with a copy of the model, and the real program.
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use image::RgbImage;
+use shared::manifest::ModelManifest;
+
+/// Arguments that name the model of a [`Place`].
+const MODEL: [&str; 4] = [
+    "--model",
+    "models/usher-small.toml",
+    "--detector",
+    "models/yunet.onnx",
+];
+
+/// A temporary folder in which `usher` runs.
+pub struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// A folder with `models/` filled from the repository, or from the folder that `USHER_MODELS` names.
+    ///
+    /// `None`, with a line on standard error, where model or detector is missing.
+    pub fn new() -> Option<Self> {
+        let models =
+            std::env::var_os("USHER_MODELS").map_or_else(|| root().join("models"), PathBuf::from);
+        let (manifest, detector) = (models.join("usher-small.toml"), models.join("yunet.onnx"));
+        for needed in [&manifest, &detector] {
+            if !needed.exists() {
+                eprintln!(
+                    "SKIPPED: {} is missing; run scripts/setup",
+                    needed.display()
+                );
+                return None;
+            }
+        }
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let copies = place.folder("models");
+        let network = ModelManifest::read(&manifest).unwrap().onnx;
+        for (from, to) in [
+            (manifest, "usher-small.toml"),
+            (detector, "yunet.onnx"),
+            (models.join(&network), &network),
+        ] {
+            std::fs::copy(from, copies.join(to)).unwrap();
+        }
+        Some(place)
+    }
+
+    /// Runs `usher` in this folder.
+    pub fn usher(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_usher"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    /// `arguments` and those that name the model.
+    pub fn with_model<'a>(&self, arguments: &[&'a str]) -> Vec<&'a str> {
+        arguments.iter().copied().chain(MODEL).collect()
+    }
+
+    /// A path in this folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Makes a folder in this one.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.path(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// The model's manifest.
+    pub fn manifest(&self) -> PathBuf {
+        self.path("models/usher-small.toml")
+    }
+
+    /// The model's network.
+    pub fn network(&self) -> PathBuf {
+        let name = ModelManifest::read(&self.manifest()).unwrap().onnx;
+        self.path("models").join(name)
+    }
+
+    /// What lies in this folder.
+    pub fn files(&self) -> Vec<String> {
+        self.names("")
+    }
+
+    /// What lies in a folder in this one, sorted.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// One face twice, side by side.
+    pub fn two_faces(&self) -> Option<RgbImage> {
+        let face = image::open(picture("obama.jpg")?)
+            .unwrap()
+            .thumbnail(400, 400)
+            .into_rgb8();
+        let (width, height) = face.dimensions();
+        let mut both = RgbImage::new(2 * width, height);
+        image::imageops::replace(&mut both, &face, 0, 0);
+        image::imageops::replace(&mut both, &face, i64::from(width), 0);
+        Some(both)
+    }
+}
+
+/// A demo picture of this name, from ../shared/data/demo or from where scripts/setup puts them.
+pub fn picture(name: &str) -> Option<PathBuf> {
+    let beside = root().join("../shared/data/demo").join(name);
+    let fetched = root().join(".demo/pictures");
+    let folders = std::fs::read_dir(fetched).into_iter().flatten().flatten();
+    std::iter::once(beside)
+        .chain(folders.map(|folder| folder.path().join(name)))
+        .find(|path| path.exists())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
