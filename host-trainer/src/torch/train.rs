@@ -92,18 +92,19 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
     let started = Instant::now();
     let mut side_px = config.side_px(0.0, own_side);
     let mut loader = Loader::start(&job.dataset, plan, side_px, 0, job.workers);
-    let (mut step, mut pictures, mut waited) = (0, 0, Duration::ZERO);
+    let (mut step, mut pictures, mut epoch, mut waited) = (0, 0, 0, Duration::ZERO);
     loop {
         let progress = job.budget.progress(step, started.elapsed());
         if progress >= 1.0 {
             break;
         }
-        let batch = loader.next()?;
         if config.side_px(progress, own_side) != side_px {
             side_px = config.side_px(progress, own_side);
             waited += loader.waited();
-            loader = Loader::start(&job.dataset, plan, side_px, batch.epoch + 1, job.workers);
+            loader = Loader::start(&job.dataset, plan, side_px, epoch + 1, job.workers);
         }
+        let batch = loader.next()?;
+        epoch = batch.epoch;
         let (loss, mined) = learn(&network, centers.as_ref(), config, &batch)?;
         let factor = config.schedule.factor(progress);
         let moved = network
@@ -114,7 +115,7 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
         pictures += batch.identities.len() as u64;
         let measured = Measured {
             step,
-            epoch: batch.epoch,
+            epoch,
             pictures,
             seconds: started.elapsed().as_secs_f64(),
             waited_seconds: (waited + loader.waited()).as_secs_f64(),
