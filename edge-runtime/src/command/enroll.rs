@@ -30,6 +30,9 @@ pub(super) struct Enroll {
     /// Whom to greet; made when missing
     #[arg(long, value_name = "FILE")]
     gallery: PathBuf,
+    /// Which of the model's thresholds tells whether the frames show one person: a laxer one than that which greets
+    #[arg(long, value_name = "NAME", default_value = "verify")]
+    agreement_point: String,
     /// Draw the enrollment too: png:DIR, one file for each template and one for the end
     #[arg(long, value_name = "TARGET")]
     screen: Option<ScreenTarget>,
@@ -49,11 +52,11 @@ impl Enroll {
     pub(super) fn execute(&self) -> anyhow::Result<()> {
         let config = self.eyes.config()?;
         let mut pipeline = self.eyes.pipeline()?;
-        let threshold = pipeline
-            .embedder()
-            .manifest()
+        let manifest = pipeline.embedder().manifest();
+        let threshold = manifest
             .operating_point(&self.eyes.operating_point)?
             .threshold;
+        let agreement = manifest.operating_point(&self.agreement_point)?.threshold;
         let mut gallery = self.read_gallery(&pipeline)?;
         let mut events = self
             .events
@@ -74,7 +77,7 @@ impl Enroll {
         let mut camera = self.eyes.camera.open(self.eyes.fps)?;
         let last = self.watch(camera.as_mut(), &mut pipeline, &mut enrollment, &mut output)?;
         let frames = enrollment.frames();
-        let templates = enrollment.finish(threshold)?;
+        let templates = enrollment.finish(agreement)?;
 
         let nearest = templates
             .iter()
