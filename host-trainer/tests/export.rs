@@ -136,7 +136,7 @@ fn what_cannot_be_exported_leaves_nothing() {
         (
             "another network",
             ["--weights", &path, "--network", "nn1"],
-            "conv1.bias",
+            "conv1.weight",
         ),
         (
             "no such network",
