@@ -16,7 +16,7 @@ const MODEL: [&str; 4] = [
 ];
 
 /// A temporary folder in which `usher` runs.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
@@ -24,7 +24,7 @@ impl Place {
     /// A folder with `models/` filled from the repository, or from the folder that `USHER_MODELS` names.
     ///
     /// `None`, with a line on standard error, where model or detector is missing.
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let models =
             std::env::var_os("USHER_MODELS").map_or_else(|| root().join("models"), PathBuf::from);
         let (manifest, detector) = (models.join("usher-small.toml"), models.join("yunet.onnx"));
@@ -53,7 +53,7 @@ impl Place {
     }
 
     /// Runs `usher` in this folder.
-    pub fn usher(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn usher(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_usher"))
             .args(arguments)
             .current_dir(self.folder.path())
@@ -62,40 +62,40 @@ impl Place {
     }
 
     /// `arguments` and those that name the model.
-    pub fn with_model<'a>(&self, arguments: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn with_model<'a>(&self, arguments: &[&'a str]) -> Vec<&'a str> {
         arguments.iter().copied().chain(MODEL).collect()
     }
 
     /// A path in this folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Makes a folder in this one.
-    pub fn folder(&self, name: &str) -> PathBuf {
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
         let folder = self.path(name);
         std::fs::create_dir_all(&folder).unwrap();
         folder
     }
 
     /// The model's manifest.
-    pub fn manifest(&self) -> PathBuf {
+    pub(crate) fn manifest(&self) -> PathBuf {
         self.path("models/usher-small.toml")
     }
 
     /// The model's network.
-    pub fn network(&self) -> PathBuf {
+    pub(crate) fn network(&self) -> PathBuf {
         let name = ModelManifest::read(&self.manifest()).unwrap().onnx;
         self.path("models").join(name)
     }
 
     /// What lies in this folder.
-    pub fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         self.names("")
     }
 
     /// What lies in a folder in this one, sorted.
-    pub fn names(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(folder)).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -105,7 +105,7 @@ impl Place {
     }
 
     /// One face twice, side by side.
-    pub fn two_faces(&self) -> Option<RgbImage> {
+    pub(crate) fn two_faces(&self) -> Option<RgbImage> {
         let face = image::open(picture("obama.jpg")?)
             .unwrap()
             .thumbnail(400, 400)
@@ -119,7 +119,7 @@ impl Place {
 }
 
 /// A demo picture of this name, from ../shared/data/demo or from where scripts/setup puts them.
-pub fn picture(name: &str) -> Option<PathBuf> {
+pub(crate) fn picture(name: &str) -> Option<PathBuf> {
     let beside = root().join("../shared/data/demo").join(name);
     let fetched = root().join(".demo/pictures");
     let folders = std::fs::read_dir(fetched).into_iter().flatten().flatten();
