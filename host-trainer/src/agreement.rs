@@ -116,7 +116,6 @@ fn torch_agrees() {
 }
 
 #[test]
-#[ignore = "72 million weights: 2 GB of memory"]
 fn full_nn1_agrees() {
     let case = Case::new("nn1", nn1(128, 1.0).unwrap());
     let expected = case.expected();

@@ -53,18 +53,19 @@ impl PngScreen {
             source,
         };
         std::fs::create_dir_all(folder).map_err(refuse)?;
+        let mut first: Option<String> = None;
         for entry in std::fs::read_dir(folder).map_err(refuse)? {
-            let name = entry
-                .map_err(refuse)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned();
-            if name.ends_with(".png") {
-                return Err(PngError::Occupied {
-                    path: folder.to_owned(),
-                    found: name,
-                });
+            let name = entry.map_err(refuse)?.file_name();
+            let name = name.to_string_lossy().into_owned();
+            if name.ends_with(".png") && first.as_ref().is_none_or(|first| name < *first) {
+                first = Some(name);
             }
+        }
+        if let Some(found) = first {
+            return Err(PngError::Occupied {
+                path: folder.to_owned(),
+                found,
+            });
         }
         Ok(Self {
             folder: folder.to_owned(),
