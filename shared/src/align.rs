@@ -292,7 +292,8 @@ fn neighbors(at: f32, length: u32) -> (u32, u32, f32) {
     let last = length - 1;
     // max and min, unlike clamp, take NaN to 0.
     let at = at.max(0.0).min(last as f32);
-    let low = (at.floor() as u32).min(last);
+    // The cast truncates, which for what is not negative is the floor, without a library call.
+    let low = at as u32;
     (low, (low + 1).min(last), at - low as f32)
 }
 
