@@ -201,6 +201,10 @@ impl Session {
         match sighting {
             Sighting::Nobody => Vec::new(),
             Sighting::Unusable { hint: wanted, .. } => {
+                // Who was just greeted may step back; but no name stays over a face nobody can decide on.
+                if self.shown_long_enough(now) {
+                    self.doubt(false);
+                }
                 if let State::Looking { hint } = &mut self.state {
                     *hint = *wanted;
                 }
@@ -216,13 +220,8 @@ impl Session {
             Decision::NoMatch { nearest } => (None, *nearest),
         };
         let verdict = self.consensus.vote(now, named.copied());
-        if let State::Greeting { identity, .. } = &self.state {
-            self.doubts = if named == Some(identity) {
-                0
-            } else {
-                self.doubts + 1
-            };
-        }
+        let confirmed =
+            matches!(&self.state, State::Greeting { identity, .. } if named == Some(identity));
         match (verdict, nearest) {
             // Agreement needs the latest vote to be a name too, so that a greeting's distance is a match's.
             (Verdict::Agreed(identity), Some(distance)) if named == Some(&identity) => {
@@ -230,27 +229,35 @@ impl Session {
             }
             (Verdict::Unknown, nearest) => self.give_up(now, nearest),
             _ => {
-                match &mut self.state {
-                    State::Looking { hint } => *hint = Hint::HoldStill,
-                    State::Greeting { .. } if self.doubts >= self.rules.doubting_frames => {
-                        self.consensus.clear();
-                        self.state = State::Looking {
-                            hint: Hint::HoldStill,
-                        };
-                    }
-                    _ => {}
+                self.doubt(confirmed);
+                if let State::Looking { hint } = &mut self.state {
+                    *hint = Hint::HoldStill;
                 }
                 Vec::new()
             }
         }
     }
 
+    /// Counts a frame that does not speak for the name on the screen; too many in a row take it down.
+    fn doubt(&mut self, confirmed: bool) {
+        if !matches!(self.state, State::Greeting { .. }) {
+            return;
+        }
+        self.doubts = if confirmed { 0 } else { self.doubts + 1 };
+        if self.doubts >= self.rules.doubting_frames {
+            self.consensus.clear();
+            self.state = State::Looking {
+                hint: Hint::HoldStill,
+            };
+        }
+    }
+
     fn greet(&mut self, now: Timestamp, identity: IdentityId, distance: SquaredL2) -> Vec<Event> {
+        self.doubts = 0;
         if matches!(&self.state, State::Greeting { identity: greeted, .. } if *greeted == identity)
         {
             return Vec::new();
         }
-        self.doubts = 0;
         self.state = State::Greeting {
             identity,
             since: now,

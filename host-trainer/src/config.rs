@@ -20,8 +20,11 @@ pub struct Config {
     /// Decides first weights, order and variation of pictures.
     #[serde(default)]
     pub seed: u64,
-    /// Steps to train, unless minutes are given on the command line.
+    /// Steps to train, unless minutes are given.
     pub steps: u64,
+    /// Minutes to train, whatever number of steps they come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<f64>,
     /// Steps between checkpoints.
     #[serde(default = "default_checkpoint_steps")]
     pub checkpoint_steps: u64,
@@ -182,7 +185,11 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+    /// Whether every value is one that training can use; `path` is for the message.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] naming the first that is not.
+    pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
         let refuse = |key, expected, found: String| {
             Err(ConfigError::Value {
                 path: path.to_owned(),
@@ -214,6 +221,38 @@ impl Config {
         let rate = self.optimizer.learning_rate();
         if !rate.is_finite() || rate <= 0.0 {
             return refuse("optimizer.learning_rate", "above 0", rate.to_string());
+        }
+        if self.checkpoint_steps == 0 {
+            return refuse("checkpoint_steps", "at least 1", "0".to_owned());
+        }
+        if let Some(minutes) = self
+            .minutes
+            .filter(|minutes| !(1e-3..=1e6).contains(minutes))
+        {
+            return refuse("minutes", "above 0", minutes.to_string());
+        }
+        if !(0.0..1.0).contains(&self.schedule.warmup) {
+            let found = self.schedule.warmup.to_string();
+            return refuse("schedule.warmup", "a share below 1", found);
+        }
+        if let Some(softmax) = self.softmax
+            && ![softmax.scale, softmax.margin, softmax.weight]
+                .iter()
+                .all(|value| (0.0..=1e4).contains(value))
+        {
+            return refuse("softmax", "positive values", format!("{softmax:?}"));
+        }
+        if !self.augment.is_usable() {
+            let found = format!("{:?}", self.augment);
+            return refuse("augment", "shares and probabilities from 0 to 1", found);
+        }
+        let sides = 16..=1024;
+        if let Some(stage) = self
+            .early
+            .iter()
+            .find(|stage| !sides.contains(&stage.side_px))
+        {
+            return refuse("early.side_px", "16 to 1024", stage.side_px.to_string());
         }
         let rising = self
             .early
@@ -283,5 +322,40 @@ mod tests {
             error.contains("run.toml") && error.contains("teacher"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn values_that_would_break_a_run_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        let text = "network = 'mobilefacenet'\nsteps = 5\nbatch = { identities = 4, per_identity = 2 }\n\
+                    optimizer = { kind = 'ada_grad', learning_rate = 0.05 }\n";
+        for (line, key) in [
+            ("", ""),
+            ("checkpoint_steps = 0", "checkpoint_steps"),
+            ("minutes = 0", "minutes"),
+            ("minutes = nan", "minutes"),
+            ("minutes = -1", "minutes"),
+            ("schedule = { warmup = 1.5 }", "schedule.warmup"),
+            ("augment = { zoom = -2 }", "augment"),
+            (
+                "softmax = { scale = nan, margin = 0.1, weight = 1 }",
+                "softmax",
+            ),
+            ("early = [{ side_px = 0, until = 0.5 }]", "early.side_px"),
+            ("early = [{ side_px = 64, until = 1.5 }]", "early.until"),
+        ] {
+            std::fs::write(&path, format!("{text}{line}\n")).unwrap();
+            match Config::read(&path) {
+                Ok(_) => assert!(key.is_empty(), "{line} was accepted"),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        !key.is_empty() && error.contains(&format!("{key} must be")),
+                        "{error}"
+                    );
+                }
+            }
+        }
     }
 }

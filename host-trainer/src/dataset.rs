@@ -78,6 +78,16 @@ pub enum DatasetError {
         /// The line.
         found: String,
     },
+    /// A picture stands in the manifest twice.
+    #[error(
+        "{path}, line {line}: expected each picture once, found it again; take one of the two lines out"
+    )]
+    Twice {
+        /// The manifest.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+    },
     /// The manifest and its tars disagree.
     #[error(
         "{tar} lacks {count} pictures that {manifest} lists, {example} among them: fetch both again from one place"
@@ -171,7 +181,7 @@ impl Dataset {
         lists
     }
 
-    /// SHA-256 over all names, identities and bytes, in hexadecimal: what a run was trained on.
+    /// SHA-256 over all identities and bytes, in hexadecimal: what a run was trained on.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
         for picture in &self.pictures {

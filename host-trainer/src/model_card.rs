@@ -174,17 +174,15 @@ fn again(manifest: &ModelManifest, stages: &[Stage]) -> String {
              config.toml --data DATA --run {run}{init}\n```\n\n",
             stage.recipe.trim_end()
         );
-        let pictures: u64 = stage
-            .data
-            .sources
-            .iter()
-            .map(|source| source.pictures)
-            .sum();
+        let sources = &stage.data.sources;
+        let pictures: u64 = sources.iter().map(|source| source.pictures).sum();
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let _ = write!(
             text,
-            "DATA were {} pictures, SHA-256 {}.",
+            "DATA were {} pictures (SHA-256 {}): {}.",
             grouped(pictures),
-            stage.data.sha256
+            stage.data.sha256,
+            names.join("; ")
         );
         if let Some(effort) = stage.effort {
             let _ = write!(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use shared::embedder::EmbedderError;
 use shared::gallery::{Gallery, GalleryError};
 use shared::pipeline::{Pipeline, PipelineError};
 
@@ -143,9 +144,15 @@ impl Enroll {
             if let Some(face) = enrollment.look(&detections, &captured.origin)? {
                 let preview = Preview::of(&captured.frame, Some(face.bounds));
                 // Landmarks that are no face's make a useless frame, not a failed enrollment.
-                match pipeline.align(&captured.frame, face) {
-                    Ok(aligned) => enrollment.add(&captured.origin, pipeline.embed(&aligned)?),
-                    Err(PipelineError::Align(_)) => {
+                let embedded = pipeline
+                    .align(&captured.frame, face)
+                    .and_then(|aligned| pipeline.embed(&aligned));
+                match embedded {
+                    Ok(probe) => enrollment.add(&captured.origin, probe),
+                    Err(
+                        PipelineError::Align(_)
+                        | PipelineError::Embedder(EmbedderError::Embedding(_)),
+                    ) => {
                         tracing::debug!(frame = captured.number, "not a usable face")
                     }
                     Err(error) => return Err(error.into()),

@@ -209,3 +209,12 @@ fn a_stranger_after_a_greeting_never_sees_the_name() {
     let (states, _) = play(&format!("AAA{}.....", " ".repeat(15)));
     assert_eq!(&states[18..], "llll?");
 }
+
+#[test]
+fn a_name_does_not_stay_over_a_face_that_cannot_be_decided_on() {
+    let (states, events) = play(&format!("AAA{}", "s".repeat(60)));
+    // Greeted in frame 2, shown for four seconds to frame 41, taken down by the third doubt, in frame 44.
+    assert_eq!(states.matches('A').count(), 42, "{states}");
+    assert!(states.ends_with("cc"), "{states}");
+    assert_eq!(events, ["2:A"]);
+}

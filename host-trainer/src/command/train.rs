@@ -1,10 +1,8 @@
 //! `usher-train train`: from a folder of aligned faces to weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-use anyhow::Context;
 
 use crate::config::Config;
 use crate::dataset::Dataset;
@@ -45,8 +43,14 @@ pub struct Arguments {
 /// # Errors
 /// If config or data are unusable, the run exists, or training breaks off.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    environment::prepare().context("cannot start with the settings that libtorch needs")?;
-    let config = Config::read(&arguments.config)?;
+    if let Err(error) = environment::prepare() {
+        eprintln!("warning: training slower, without the settings for libtorch: {error}");
+    }
+    let mut config = Config::read(&arguments.config)?;
+    if arguments.minutes.is_some() {
+        config.minutes = arguments.minutes;
+        config.check(Path::new("--minutes"))?;
+    }
     let dataset = Arc::new(Dataset::open(&arguments.data)?);
     eprintln!(
         "{} pictures of {} identities from {}",
@@ -54,10 +58,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         dataset.identities.len(),
         arguments.data.display()
     );
-    let budget = match arguments.minutes {
+    let budget = match config.minutes {
         Some(minutes) => Budget::Time(Duration::from_secs_f64(minutes * 60.0)),
         None => Budget::Steps(config.steps),
     };
+    // Whatever is wrong is told before the run's folder is made.
+    let first = train::first_weights(&config, arguments.init.as_deref())?;
     let earlier = match &arguments.init {
         Some(weights) => history::of_weights(weights)?,
         None => Vec::new(),
@@ -67,7 +73,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         config,
         dataset,
         budget,
-        init: arguments.init.clone(),
+        first,
         workers: arguments.workers,
     };
     train::train(&job, &mut run)?;

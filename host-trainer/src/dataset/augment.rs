@@ -47,12 +47,38 @@ impl Default for Augment {
             contrast: 0.2,
             blur: 0.1,
             grey: 0.05,
-            low_resolution: 0.3,
+            low_resolution: 0.0,
         }
     }
 }
 
 impl Augment {
+    /// Whether every field lies between 0 and 1.
+    pub fn is_usable(&self) -> bool {
+        let Self {
+            flip,
+            shift,
+            zoom,
+            brightness,
+            contrast,
+            blur,
+            grey,
+            low_resolution,
+        } = *self;
+        [
+            flip,
+            shift,
+            zoom,
+            brightness,
+            contrast,
+            blur,
+            grey,
+            low_resolution,
+        ]
+        .iter()
+        .all(|share| (0.0..=1.0).contains(share))
+    }
+
     /// A face of `side_px` cut from an aligned picture with its margin, varied by draws from
     /// `random`. The number of draws does not depend on the picture.
     pub fn cut(&self, picture: &Frame, side_px: u32, random: &mut impl Rng) -> AlignedFace {

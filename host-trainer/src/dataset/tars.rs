@@ -38,7 +38,13 @@ pub(super) fn read(folder: &Path, manifest: &Path) -> Result<Vec<Found>, Dataset
             source: source.to_owned(),
             licence: licence.to_owned(),
         };
-        listed.insert((tar.to_owned(), path.to_owned()), entry);
+        let twice = listed.insert((tar.to_owned(), path.to_owned()), entry);
+        if twice.is_some() {
+            return Err(DatasetError::Twice {
+                path: manifest.to_owned(),
+                line: index + 1,
+            });
+        }
     }
     let mut found = Vec::with_capacity(listed.len());
     for tar in tars {

@@ -1,4 +1,4 @@
-//! Optimizers over named tensors, written out so that their state can be saved with a run.
+//! Optimizers over named tensors, written out: what they remember is ours to look at.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The training loop: batches in, triplets mined, weights moved, checkpoints out.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,10 +51,35 @@ pub struct Job {
     pub dataset: Arc<Dataset>,
     /// How long.
     pub budget: Budget,
-    /// Weights to start from in place of first values.
-    pub init: Option<PathBuf>,
+    /// Weights to start from, as [`first_weights`] finds them.
+    pub first: Weights,
     /// Threads that decode pictures.
     pub workers: usize,
+}
+
+/// The weights that a run starts from: those of the file `init`, or first values from the seed.
+///
+/// # Errors
+/// If there is no such network, it cannot train as the config says, or the file's weights are
+/// another network's.
+pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Weights> {
+    let graph = network::build(&config.network, config.dimension)?;
+    if graph.is_fixed_size() && !config.early.is_empty() {
+        bail!(
+            "network {} takes faces of {} px only: expected no [[early]] stage, found {}",
+            graph.name(),
+            graph.input().width,
+            config.early.len()
+        );
+    }
+    let Some(path) = init else {
+        return Ok(Weights::initialize(&graph, config.seed));
+    };
+    let weights = Weights::read(path)?;
+    weights
+        .fit(&graph)
+        .with_context(|| format!("cannot start from {}", path.display()))?;
+    Ok(weights)
 }
 
 /// Trains and returns the final weights, which are also in the run's folder.
@@ -65,23 +90,9 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
     let config = &job.config;
     let graph = network::build(&config.network, config.dimension)?;
     let own_side = graph.input().width as u32;
-    if graph.is_fixed_size() && !config.early.is_empty() {
-        bail!(
-            "network {} takes faces of {own_side} px only: expected no [[early]] stage, found {}",
-            graph.name(),
-            config.early.len()
-        );
-    }
-    let mut first = Weights::initialize(&graph, config.seed);
-    if let Some(path) = &job.init {
-        let earlier = Weights::read(path)?;
-        earlier
-            .fit(&graph)
-            .with_context(|| format!("cannot start from {}", path.display()))?;
-        first = earlier;
-    }
-    let network = Network::new(graph, &first, Device::Cpu)?;
-    let centers = config.softmax.map(|_| first_centers(&first, job));
+    let first = &job.first;
+    let network = Network::new(graph, first, Device::Cpu)?;
+    let centers = config.softmax.map(|_| first_centers(first, job));
     let mut optimizer = Optimizer::new(config.optimizer);
     let plan = Plan {
         identities: config.batch.identities,
