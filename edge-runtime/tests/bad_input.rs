@@ -89,7 +89,7 @@ fn a_folder_that_may_not_be_read() {
     use std::os::unix::fs::PermissionsExt;
     let Some(place) = Place::new() else { return };
     let folder = place.folder("locked");
-    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read_dir(&folder).is_ok() {
         eprintln!("SKIPPED a_folder_that_may_not_be_read: this user may read everything");
         return;
