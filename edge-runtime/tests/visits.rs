@@ -5,6 +5,10 @@ mod place;
 
 use place::{Place, picture};
 
+/// The first model is weak: at its strict points it refuses nearly everybody, so that only its point of best accuracy
+/// shows what the kiosk does with a person it knows.
+const POINT: &str = "verify";
+
 /// Enrolls from pictures, lets others walk up, and returns the events of each visit.
 fn visits(
     place: &Place,
@@ -60,6 +64,8 @@ fn visits(
             &screens,
             "--gallery",
             "people.gallery",
+            "--operating-point",
+            POINT,
         ];
         let output = place.usher(&place.with_model(&run));
         assert!(
@@ -137,6 +143,8 @@ fn the_same_recording_gives_the_same_run() {
         "png:again",
         "--gallery",
         "people.gallery",
+        "--operating-point",
+        POINT,
     ];
     let output = place.usher(&place.with_model(&run));
     let lines = String::from_utf8(output.stdout).unwrap();

@@ -5,13 +5,16 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{CONFIG, EARLIER, METRICS};
+use crate::dataset::Source;
+use crate::run::{CONFIG, DATA, DataSummary, EARLIER, METRICS};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// The training config, as TOML.
     pub recipe: String,
+    /// What it learnt from.
+    pub data: DataSummary,
     /// How long it went on; absent before its first step.
     pub effort: Option<Effort>,
 }
@@ -39,6 +42,7 @@ pub fn of_run(folder: &Path) -> anyhow::Result<Vec<Stage>> {
     };
     stages.push(Stage {
         recipe: read(&folder.join(CONFIG))?,
+        data: data(&folder.join(DATA))?,
         effort: effort(&folder.join(METRICS))?,
     });
     Ok(stages)
@@ -55,6 +59,27 @@ pub fn of_weights(path: &Path) -> anyhow::Result<Vec<Stage>> {
     }
 }
 
+/// Everything that any of the stages learnt from. A source that several of them share stands once,
+/// as large as the largest share of it.
+pub fn sources(stages: &[Stage]) -> Vec<Source> {
+    let mut all: Vec<Source> = Vec::new();
+    for source in stages.iter().flat_map(|stage| &stage.data.sources) {
+        let same =
+            |known: &&mut Source| (&known.name, &known.licence) == (&source.name, &source.licence);
+        match all.iter_mut().find(same) {
+            Some(known) if known.pictures < source.pictures => *known = source.clone(),
+            Some(_) => {}
+            None => all.push(source.clone()),
+        }
+    }
+    all
+}
+
+fn data(path: &Path) -> anyhow::Result<DataSummary> {
+    serde_json::from_str(&read(path)?)
+        .with_context(|| format!("{} is no summary of training data", path.display()))
+}
+
 /// The last whole line of a run's metrics.
 fn effort(metrics: &Path) -> anyhow::Result<Option<Effort>> {
     let text = read(metrics)?;
@@ -66,4 +91,35 @@ fn effort(metrics: &Path) -> anyhow::Result<Option<Effort>> {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_runs_share_stands_once() {
+        let source = |name: &str, pictures| Source {
+            name: name.to_owned(),
+            pictures,
+            identities: 2,
+            licence: "research".to_owned(),
+        };
+        let stage = |sources| Stage {
+            recipe: String::new(),
+            data: DataSummary {
+                sha256: String::new(),
+                sources,
+            },
+            effort: None,
+        };
+        let stages = [
+            stage(vec![source("a", 5), source("b", 9)]),
+            stage(vec![source("a", 7), source("c", 1)]),
+        ];
+        assert_eq!(
+            sources(&stages),
+            [source("a", 7), source("b", 9), source("c", 1)]
+        );
+    }
 }

@@ -174,15 +174,28 @@ fn again(manifest: &ModelManifest, stages: &[Stage]) -> String {
              config.toml --data DATA --run {run}{init}\n```\n\n",
             stage.recipe.trim_end()
         );
+        let pictures: u64 = stage
+            .data
+            .sources
+            .iter()
+            .map(|source| source.pictures)
+            .sum();
+        let _ = write!(
+            text,
+            "DATA were {} pictures, SHA-256 {}.",
+            grouped(pictures),
+            stage.data.sha256
+        );
         if let Some(effort) = stage.effort {
             let _ = write!(
                 text,
-                "That run ended after {} steps: {} pictures in {:.0} minutes.\n\n",
+                " The run ended after {} steps: {} pictures seen in {:.0} minutes.",
                 grouped(effort.step),
                 grouped(effort.pictures),
                 effort.seconds / 60.0
             );
         }
+        text.push_str("\n\n");
     }
     text + &format!("```\n{export}\n```")
 }

@@ -105,7 +105,7 @@ fn a_run_tells_where_the_model_comes_from() {
     let card = std::fs::read_to_string(models.join("trial.md")).unwrap();
     for expected in [
         "| Faces & Co | 1,234 | 12 | research only |",
-        "after 7 steps: 1,400 pictures in 2 minutes",
+        "after 7 steps: 1,400 pictures seen in 2 minutes",
         "Not measured yet",
         "mobilefacenet",
     ] {

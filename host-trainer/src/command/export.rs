@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::history::{self, Stage};
 use crate::network::graph::LayerGraph;
 use crate::network::{self, DEFAULT_DIMENSION};
-use crate::run::{self, DataSummary};
+use crate::run;
 use crate::weights::Weights;
 use crate::{model_card, onnx, reference};
 
@@ -124,21 +124,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn from_run(folder: &Path) -> anyhow::Result<Trained> {
     let path = folder.join(run::CONFIG);
     let config = Config::read(&path)?;
-    let path = folder.join(run::DATA);
-    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let summary: DataSummary = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is no summary of training data", path.display()))?;
-    let data = summary.sources.into_iter().map(|source| TrainingData {
-        name: source.name,
-        pictures: source.pictures,
-        identities: source.identities,
-        licence: source.licence,
-    });
+    let stages = history::of_run(folder)?;
+    let data = history::sources(&stages)
+        .into_iter()
+        .map(|source| TrainingData {
+            name: source.name,
+            pictures: source.pictures,
+            identities: source.identities,
+            licence: source.licence,
+        });
     Ok(Trained {
         graph: network::build(&config.network, config.dimension)?,
         weights: Weights::read(&folder.join(run::LAST))?,
         data: data.collect(),
-        stages: history::of_run(folder)?,
+        stages,
     })
 }
 

@@ -110,7 +110,7 @@ impl Loader {
     ///
     /// # Errors
     /// A [`PictureError`] naming the picture that could not be decoded.
-    pub fn next(&mut self) -> Result<Batch, PictureError> {
+    pub fn next_batch(&mut self) -> Result<Batch, PictureError> {
         let started = Instant::now();
         let worker = self.next % self.workers.len();
         self.next += 1;
@@ -123,7 +123,7 @@ impl Loader {
         }
     }
 
-    /// Time that [`Loader::next`] has waited in all.
+    /// Time that [`Loader::next_batch`] has waited in all.
     pub fn waited(&self) -> Duration {
         self.waited
     }

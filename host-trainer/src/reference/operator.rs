@@ -16,7 +16,8 @@ fn source(
         .filter(|pixel| *pixel < extent)
 }
 
-/// Convolution with zero padding; `weight` is [out, in / groups, k, k], `bias` empty or [out].
+/// Convolution with zero padding; `weight` is [out, in / groups, k, k], `bias` empty or one value
+/// per output.
 pub(super) fn conv(
     conv: &Conv,
     entering: Shape,
@@ -59,7 +60,7 @@ pub(super) fn conv(
     output
 }
 
-/// `weight * input + bias`; `weight` is [out, in], `bias` empty or [out].
+/// `weight * input + bias`; `weight` is [out, in], `bias` empty or one value per output.
 pub(super) fn linear(out: usize, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let row = |o: usize| {
         let weights = &weight[o * input.len()..(o + 1) * input.len()];

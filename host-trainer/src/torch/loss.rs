@@ -36,7 +36,7 @@ pub fn triplet(embeddings: &Tensor, triplets: &[Triplet], alpha: f64) -> Option<
 /// Wang et al., "CosFace" (CVPR 2018), equation 4.
 ///
 /// `embeddings` is f32 [N, D] with unit rows, `centers` f32 [identities, D] of any length,
-/// `identities` i64 [N].
+/// `identities` N values of i64.
 pub fn margin_softmax(
     embeddings: &Tensor,
     centers: &Tensor,

@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 
 use super::operator::{self, KIND, Mode};
 use crate::network::graph::{LayerGraph, Node};
-use crate::network::op::{Op, Role};
+use crate::network::op::{Op, Padding, Role};
 use crate::weights::{self, Weights, WeightsError};
 
 /// A network on a device.
@@ -72,7 +72,10 @@ impl Network {
     /// Enlarges activations that are smaller than the kernel that is to cover all of them.
     fn fit_kernel(&self, node: &Node, x: &Tensor) -> Tensor {
         match &node.op {
-            Op::Conv(conv) if x.size()[2] < conv.window.kernel as i64 => {
+            Op::Conv(conv)
+                if conv.window.padding == Padding::even(0)
+                    && x.size()[2] < conv.window.kernel as i64 =>
+            {
                 let made_for = self.graph.node(node.inputs[0]).shape;
                 let size = [made_for.height as i64, made_for.width as i64];
                 x.upsample_bilinear2d(size, false, None, None)

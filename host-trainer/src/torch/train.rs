@@ -103,7 +103,7 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
             waited += loader.waited();
             loader = Loader::start(&job.dataset, plan, side_px, epoch + 1, job.workers);
         }
-        let batch = loader.next()?;
+        let batch = loader.next_batch()?;
         epoch = batch.epoch;
         let (loss, mined) = learn(&network, centers.as_ref(), config, &batch)?;
         let factor = config.schedule.factor(progress);
