@@ -19,7 +19,7 @@ fn two_people() -> [IdentityId; 2] {
 
 /// Plays a script and tells the state after each frame, one letter each, and the events as `FRAME:WHAT`.
 ///
-/// Frames: ` ` nobody, `s` too small, `.` a face nobody matches, `A` and `B` a match, `b` a match of B whose face is
+/// Frames: ` ` nobody, `s` too small, `.` a face nobody matches, `A` and `B` a match, `a` and `b` the same whose face is
 /// elsewhere in the frame, `,` no match elsewhere. States: `-` idle, `l` looking, `c` come closer, `A` and `B`
 /// greeting, `?` unknown.
 fn play(script: &str) -> (String, Vec<String>) {
@@ -58,6 +58,10 @@ fn play(script: &str) -> (String, Vec<String>) {
             'B' => Sighting::Face {
                 bounds: place(100.0),
                 decision: matched(1),
+            },
+            'a' => Sighting::Face {
+                bounds: place(300.0),
+                decision: matched(0),
             },
             'b' => Sighting::Face {
                 bounds: place(300.0),
@@ -150,6 +154,9 @@ fn scripts_of_short_visits() {
             "llAAAlllll?",
             &["2:A", "10:?"],
         ),
+        ("votes do not pass to another face", "AAaa", "llll", &[]),
+        ("nor do misses", "....,", "lllll", &[]),
+        ("nor does a greeting", "AAAaaa", "llAllA", &["2:A", "5:A"]),
         (
             "another person known, elsewhere",
             "AAAbbb",
