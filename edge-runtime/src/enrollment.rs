@@ -6,8 +6,6 @@ use shared::distance::SquaredL2;
 use shared::embedding::Embedding;
 use shared::operating_point::Threshold;
 
-use crate::kiosk::eye_distance_px;
-
 /// What an enrollment needs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -121,7 +119,7 @@ impl Enrollment {
             [] => Ok(None),
             [face] => {
                 self.faces += 1;
-                let eyes = eye_distance_px(face);
+                let eyes = face.landmarks.eye_distance_px();
                 self.widest_px = self.widest_px.max(eyes);
                 Ok((eyes >= self.rules.least_eye_distance_px).then_some(face))
             }

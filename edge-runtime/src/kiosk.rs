@@ -134,7 +134,7 @@ impl Kiosk {
             return Ok(Sighting::Nobody);
         };
         let bounds = largest.bounds;
-        if eye_distance_px(largest) < self.least_eye_distance_px {
+        if largest.landmarks.eye_distance_px() < self.least_eye_distance_px {
             return Ok(Sighting::Unusable {
                 bounds,
                 hint: Hint::ComeCloser,
@@ -166,12 +166,6 @@ pub fn largest(detections: &[Detection]) -> Option<&Detection> {
         .max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))
 }
 
-/// Pixels between the eyes.
-pub fn eye_distance_px(detection: &Detection) -> f32 {
-    let [left, right, ..] = detection.landmarks.0;
-    (right.x - left.x).hypot(right.y - left.y)
-}
-
 #[cfg(test)]
 mod tests {
     use shared::geometry::Point;
@@ -199,6 +193,6 @@ mod tests {
         let faces = [face(50.0, 0.99), face(90.0, 0.7), face(20.0, 0.8)];
         assert_eq!(largest(&faces).map(|face| face.score), Some(0.7));
         assert_eq!(largest(&[]), None);
-        assert_eq!(eye_distance_px(&faces[0]), 3.0);
+        assert_eq!(faces[0].landmarks.eye_distance_px(), 3.0);
     }
 }

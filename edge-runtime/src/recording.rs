@@ -14,8 +14,6 @@ use shared::detector::Detection;
 use shared::frame::Frame;
 use shared::geometry::Point;
 
-use crate::kiosk::eye_distance_px;
-
 /// Pixels between the eyes at the first and at the last frame, for a frame 720 pixels high.
 const EYES_PX: (f32, f32) = (40.0, 110.0);
 
@@ -47,7 +45,7 @@ impl<'a> Subject<'a> {
         Self {
             picture,
             eyes,
-            eye_distance_px: eye_distance_px(face).max(1.0),
+            eye_distance_px: face.landmarks.eye_distance_px().max(1.0),
         }
     }
 

@@ -190,11 +190,7 @@ impl Dataset {
             digest.update((picture.bytes.len() as u64).to_le_bytes());
             digest.update(&picture.bytes);
         }
-        digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        shared::model_id::hex(&digest.finalize())
     }
 }
 

@@ -1,4 +1,4 @@
-//! How weights came to be: the runs they went through, first to last.
+//! How weights came to be: the files of a run, and the runs they went through, first to last.
 
 use std::path::Path;
 
@@ -6,7 +6,26 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Source;
-use crate::run::{CONFIG, DATA, DataSummary, EARLIER, METRICS};
+
+/// Checkpoint a run ends with, and the newest while it goes on.
+pub const LAST: &str = "last.safetensors";
+/// The effective config.
+pub const CONFIG: &str = "config.toml";
+/// The runs that this one goes on from, if any.
+pub const EARLIER: &str = "earlier.json";
+/// What was learnt from.
+pub const DATA: &str = "data.json";
+/// Each step's numbers.
+pub const METRICS: &str = "metrics.jsonl";
+
+/// What a run was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// SHA-256 of the set, in hexadecimal.
+    pub sha256: String,
+    /// Its parts.
+    pub sources: Vec<Source>,
+}
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,35 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::atomic_file::{self, Readers};
 
 use crate::config::Config;
-use crate::dataset::{Dataset, Source};
-use crate::history::Stage;
+use crate::dataset::Dataset;
+use crate::history::{CONFIG, DATA, DataSummary, EARLIER, LAST, METRICS, Stage};
 use crate::weights::Weights;
 
-/// Checkpoint a run ends with, and the newest while it goes on.
-pub const LAST: &str = "last.safetensors";
-/// The effective config.
-pub const CONFIG: &str = "config.toml";
-/// The runs that this one goes on from, if any.
-pub const EARLIER: &str = "earlier.json";
-/// What was learnt from.
-pub const DATA: &str = "data.json";
-/// Each step's numbers.
-pub const METRICS: &str = "metrics.jsonl";
 /// Weight of the newest step in the numbers on the progress line.
 const SMOOTHING: f64 = 0.05;
-
-/// What a run was trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataSummary {
-    /// SHA-256 of the set, in hexadecimal.
-    pub sha256: String,
-    /// Its parts.
-    pub sources: Vec<Source>,
-}
 
 /// One step's numbers, a line of `metrics.jsonl`.
 #[derive(Debug, Clone, Serialize)]

@@ -15,4 +15,10 @@ impl Landmarks {
     pub fn is_finite(&self) -> bool {
         self.0.iter().all(|p| p.x.is_finite() && p.y.is_finite())
     }
+
+    /// Distance between the eyes, in pixels.
+    pub fn eye_distance_px(&self) -> f32 {
+        let [left, right, ..] = self.0;
+        (right.x - left.x).hypot(right.y - left.y)
+    }
 }

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 use shared::atomic_file::{self, Readers};
+use shared::model_id::sha256_hex;
 use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, manifest};
 
 use crate::config::Config;
 use crate::history::{self, Stage};
 use crate::network::graph::LayerGraph;
 use crate::network::{self, DEFAULT_DIMENSION};
-use crate::run;
 use crate::weights::Weights;
 use crate::{model_card, onnx, reference};
 
@@ -122,7 +121,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn from_run(folder: &Path) -> anyhow::Result<Trained> {
-    let path = folder.join(run::CONFIG);
+    let path = folder.join(history::CONFIG);
     let config = Config::read(&path)?;
     let stages = history::of_run(folder)?;
     let data = history::sources(&stages)
@@ -135,7 +134,7 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
         });
     Ok(Trained {
         graph: network::build(&config.network, config.dimension)?,
-        weights: Weights::read(&folder.join(run::LAST))?,
+        weights: Weights::read(&folder.join(history::LAST))?,
         data: data.collect(),
         stages,
     })
@@ -144,14 +143,13 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
 /// Writes the model's three files into a folder.
 fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
     let bytes = onnx::model(&trained.graph, &trained.weights)?;
-    let digest = Sha256::digest(&bytes);
     let onnx = format!("{name}.onnx");
     let side_px = u32::try_from(trained.graph.input().width)?;
     let manifest = ModelManifest {
         format: manifest::FORMAT,
         name: name.to_owned(),
         network: trained.graph.name().to_owned(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256_hex(&bytes),
         dimension: trained.graph.dimension(),
         preprocessing: Preprocessing::usher(side_px),
         operating_points: Vec::new(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::dataset::Dataset;
-use crate::history;
-use crate::run::{LAST, Run};
+use crate::history::{self, LAST};
+use crate::run::Run;
 use crate::torch::environment;
 use crate::torch::train::{self, Budget, Job};
 
