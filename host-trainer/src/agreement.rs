@@ -1,5 +1,6 @@
 //! Agreement: every backend computes what the referee computes, per operator and for whole nets.
 
+mod branches;
 mod cases;
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::Command;
 
 use shared::OnnxModel;
 
-use crate::network::nn1::nn1;
+use crate::network::{self, Spec};
 use crate::torch::module::Network;
 use crate::torch::operator::Mode;
 use crate::{onnx, reference};
@@ -59,15 +60,19 @@ fn every_operator_is_among_the_cases() {
         [
             "Add",
             "BatchNorm",
+            "Concat",
             "Conv",
             "DepthwiseConv",
             "Dropout",
             "Face",
             "Flatten",
+            "GlobalAveragePool",
             "L2Normalize",
+            "L2Pool",
             "Linear",
             "Lrn",
             "MaxPool",
+            "Maxout",
             "PRelu",
             "Relu"
         ]
@@ -117,7 +122,7 @@ fn torch_agrees() {
 
 #[test]
 fn full_nn1_agrees() {
-    let case = Case::new("nn1", nn1(128, 1.0).unwrap());
+    let case = Case::new("nn1", network::build(&Spec::new("nn1")).unwrap());
     let expected = case.expected();
     case.check("tract", &expected[0], &by_tract(&case, &case.faces[0]));
     case.check("torch", &expected.concat(), &by_torch(&case));

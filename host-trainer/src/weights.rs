@@ -194,21 +194,31 @@ fn gaussian(random: &mut ChaCha8Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::nn1::nn1;
+    use crate::network::{Spec, nn1};
+
+    /// A network of few weights.
+    fn graph(dimension: usize) -> LayerGraph {
+        let spec = Spec {
+            dimension,
+            width: 0.02,
+            ..Spec::new("nn1")
+        };
+        nn1::nn1(&spec).unwrap()
+    }
 
     #[test]
     fn survive_the_way_to_a_file_and_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        let weights = Weights::initialize(&graph(8), 7);
         weights.write(&path).unwrap();
         assert_eq!(Weights::read(&path).unwrap(), weights);
     }
 
     #[test]
     fn of_another_network_are_refused() {
-        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
-        let error = weights.fit(&nn1(16, 0.02).unwrap()).unwrap_err();
+        let weights = Weights::initialize(&graph(8), 7);
+        let error = weights.fit(&graph(16)).unwrap_err();
         assert!(error.to_string().contains("fc7128.weight"), "{error}");
     }
 
@@ -216,7 +226,7 @@ mod tests {
     fn a_file_cut_short_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        let weights = Weights::initialize(&graph(8), 7);
         weights.write(&path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();

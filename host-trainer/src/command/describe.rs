@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::network::graph::{self, LayerGraph};
-use crate::network::{self, DEFAULT_DIMENSION};
+use crate::network::{self, DEFAULT_DIMENSION, Spec};
 
 /// Print a network's layers, parameters and multiply-adds
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,10 @@ fn describe(network: &LayerGraph) -> Description {
 /// # Errors
 /// If there is no network of that name.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let description = describe(&network::build(&arguments.network, arguments.dimension)?);
+    let description = describe(&network::build(&Spec {
+        dimension: arguments.dimension,
+        ..Spec::new(&arguments.network)
+    })?);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&description)?);
         return Ok(());

@@ -1,6 +1,6 @@
 //! The operators as their definitions say, in loops over channels, rows and columns.
 
-use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, Lrn, Window};
+use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Window};
 use crate::network::shape::Shape;
 
 /// The input pixel under tap `tap` of the window at `position`, or none if it is padding.
@@ -73,6 +73,22 @@ pub(super) fn linear(out: usize, input: &[f32], weight: &[f32], bias: &[f32]) ->
     (0..out).map(row).collect()
 }
 
+/// The largest of the pieces of `weight * input + bias`, whose rows lie piece by piece.
+pub(super) fn maxout(
+    out: usize,
+    pieces: usize,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let values = linear(out * pieces, input, weight, bias);
+    let largest = |o: usize| {
+        let of_unit = values.iter().skip(o).step_by(out);
+        of_unit.copied().fold(f32::NEG_INFINITY, f32::max)
+    };
+    (0..out).map(largest).collect()
+}
+
 /// Applies `per_value(channel, value)` to every value.
 fn by_channel(shape: Shape, input: &[f32], per_value: impl Fn(usize, f64) -> f64) -> Vec<f32> {
     let area = shape.height * shape.width;
@@ -121,18 +137,20 @@ pub(super) fn lrn(lrn: &Lrn, shape: Shape, input: &[f32]) -> Vec<f32> {
     output
 }
 
-/// The largest value of each window among those that lie in the input.
-pub(super) fn max_pool(
+/// What `of_window` makes of each window's values, those of the padding left out.
+fn pool(
     window: &Window,
     entering: Shape,
     leaving: Shape,
     input: &[f32],
+    of_window: impl Fn(&[f32]) -> f32,
 ) -> Vec<f32> {
     let mut output = Vec::with_capacity(leaving.volume());
+    let mut seen = Vec::with_capacity(window.kernel * window.kernel);
     for channel in 0..leaving.channels {
         for y in 0..leaving.height {
             for x in 0..leaving.width {
-                let mut largest = f32::NEG_INFINITY;
+                seen.clear();
                 for ky in 0..window.kernel {
                     for kx in 0..window.kernel {
                         let (top, left) = (window.padding.top, window.padding.left);
@@ -140,15 +158,42 @@ pub(super) fn max_pool(
                         let column = source(window, x, kx, left, entering.width);
                         if let (Some(row), Some(column)) = (row, column) {
                             let line = channel * entering.height + row;
-                            largest = largest.max(input[line * entering.width + column]);
+                            seen.push(input[line * entering.width + column]);
                         }
                     }
                 }
-                output.push(largest);
+                output.push(of_window(&seen));
             }
         }
     }
     output
+}
+
+/// The largest value of each window among those that lie in the input.
+pub(super) fn max_pool(
+    window: &Window,
+    entering: Shape,
+    leaving: Shape,
+    input: &[f32],
+) -> Vec<f32> {
+    pool(window, entering, leaving, input, |seen| {
+        seen.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    })
+}
+
+/// The square root of each window's sum of squares and an epsilon; padding adds nothing.
+pub(super) fn l2_pool(window: &Window, entering: Shape, leaving: Shape, input: &[f32]) -> Vec<f32> {
+    pool(window, entering, leaving, input, |seen| {
+        let squares = seen.iter().map(|x| f64::from(*x).powi(2));
+        (squares.sum::<f64>() + f64::from(L2_POOL_EPSILON)).sqrt() as f32
+    })
+}
+
+/// The mean of each map.
+pub(super) fn global_average_pool(entering: Shape, input: &[f32]) -> Vec<f32> {
+    let area = entering.height * entering.width;
+    let mean = |map: &[f32]| map.iter().copied().map(f64::from).sum::<f64>() / area as f64;
+    input.chunks(area).map(|map| mean(map) as f32).collect()
 }
 
 /// `x / max(|x|, epsilon)`.
@@ -255,6 +300,50 @@ mod tests {
     fn linear_reads_its_weights_row_by_row() {
         let output = linear(2, &[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.0, 100.0]);
         assert_eq!(output, [11.0, 117.0]);
+    }
+
+    #[test]
+    fn maxout_takes_the_largest_piece_of_each_unit() {
+        // Rows 1x, -1x | 2x, 3x: unit 0 is max(x, 2x + 0.5), unit 1 max(-x + 10, 3x).
+        let (weight, bias) = ([1.0, -1.0, 2.0, 3.0], [0.0, 10.0, 0.5, 0.0]);
+        assert_eq!(maxout(2, 2, &[1.0], &weight, &bias), [2.5, 9.0]);
+        assert_eq!(maxout(2, 2, &[-2.0], &weight, &bias), [-2.0, 12.0]);
+        assert_eq!(maxout(2, 2, &[4.0], &weight, &[]), [8.0, 12.0]);
+    }
+
+    #[test]
+    fn l2_pool_takes_no_mean_and_padding_adds_nothing() {
+        let window = Window {
+            kernel: 3,
+            stride: 2,
+            padding: Padding {
+                top: 1,
+                left: 1,
+                bottom: 1,
+                right: 0,
+            },
+        };
+        let leaving = Shape {
+            channels: 1,
+            height: 1,
+            width: 2,
+        };
+        // Padding, 3, 4: 9 + 16; and 4, 0, -3: 16 + 9.
+        let output = l2_pool(&window, ROW, leaving, &[3.0, 4.0, 0.0, -3.0]);
+        assert_eq!(output, [5.0, 5.0]);
+        let output = l2_pool(&window, ROW, leaving, &[0.0; 4]);
+        assert_eq!(output, [1e-6, 1e-6]);
+    }
+
+    #[test]
+    fn the_global_average_is_of_each_map_alone() {
+        let shape = Shape {
+            channels: 2,
+            height: 2,
+            width: 1,
+        };
+        let output = global_average_pool(shape, &[1.0, 2.0, -5.0, 5.0]);
+        assert_eq!(output, [1.5, 0.0]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, Lrn, Op, Padding, Window};
+use crate::network::op::{
+    BATCH_NORM_EPSILON, Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Op, Padding, Window,
+};
 
 /// What the network is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub fn apply<'a>(
         Op::Face(_) => x.shallow_clone(),
         Op::Conv(conv) => convolve(conv, x, tensor("weight"), conv.bias.then(|| tensor("bias"))),
         Op::Linear { bias, .. } => x.linear(tensor("weight"), bias.then(|| tensor("bias"))),
+        Op::Maxout { out, pieces, bias } => x
+            .linear(tensor("weight"), bias.then(|| tensor("bias")))
+            .view([-1, *pieces as i64, *out as i64])
+            .amax([1i64].as_slice(), false),
         Op::BatchNorm => x.batch_norm(
             Some(tensor("weight")),
             Some(tensor("bias")),
@@ -43,6 +49,9 @@ pub fn apply<'a>(
         Op::Relu => x.relu(),
         Op::PRelu => x.prelu(tensor("slope")),
         Op::MaxPool(window) => max_pool(window, x),
+        Op::L2Pool(window) => l2_pool(window, x),
+        Op::GlobalAveragePool => x.mean_dim([2i64, 3].as_slice(), true, x.kind()),
+        Op::Concat => Tensor::cat(inputs, 1),
         Op::Add => x + inputs[1],
         Op::Flatten => x.flatten(1, -1),
         Op::Dropout { probability } => x.dropout(f64::from(*probability), mode == Mode::Train),
@@ -76,6 +85,20 @@ fn max_pool(window: &Window, x: &Tensor) -> Tensor {
         [1, 1],
         false,
     )
+}
+
+fn l2_pool(window: &Window, x: &Tensor) -> Tensor {
+    let (x, padding) = pad(window, x, 0.0);
+    let (kernel, stride) = (window.kernel as i64, window.stride as i64);
+    let sums = x.square().avg_pool2d(
+        [kernel, kernel],
+        [stride, stride],
+        [padding, padding],
+        false,
+        true,
+        Some(1), // divided by one: the sum
+    );
+    (sums + f64::from(L2_POOL_EPSILON)).sqrt()
 }
 
 /// Uneven padding is written out; even padding is left to the operator, which needs no copy.

@@ -14,7 +14,7 @@ use super::optimizer::Optimizer;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::dataset::loader::{Batch, Loader, Plan};
-use crate::network;
+use crate::network::{self, Spec};
 use crate::run::{Measured, Run};
 use crate::triplet::{self, DistanceMatrix, Mined};
 use crate::weights::Weights;
@@ -63,7 +63,10 @@ pub struct Job {
 /// If there is no such network, it cannot train as the config says, or the file's weights are
 /// another network's.
 pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Weights> {
-    let graph = network::build(&config.network, config.dimension)?;
+    let graph = network::build(&Spec {
+        dimension: config.dimension,
+        ..Spec::new(&config.network)
+    })?;
     if graph.is_fixed_size() && !config.early.is_empty() {
         bail!(
             "network {} takes faces of {} px only: expected no [[early]] stage, found {}",
@@ -88,8 +91,11 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
 /// If a picture cannot be decoded, a file cannot be written, or the loss is no longer a number.
 pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
     let config = &job.config;
-    let graph = network::build(&config.network, config.dimension)?;
-    let own_side = graph.input().width as u32;
+    let graph = network::build(&Spec {
+        dimension: config.dimension,
+        ..Spec::new(&config.network)
+    })?;
+    let own_side = graph.side_px()?;
     let first = &job.first;
     let network = Network::new(graph, first, Device::Cpu)?;
     let centers = config.softmax.map(|_| first_centers(first, job));
