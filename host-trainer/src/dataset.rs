@@ -11,6 +11,7 @@ pub mod loader;
 pub mod sampler;
 pub mod tars;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -179,6 +180,25 @@ impl Dataset {
             lists[picture.identity].push(index);
         }
         lists
+    }
+
+    /// Where a picture is, for messages.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    pub fn name(&self, picture: usize) -> PathBuf {
+        self.pictures[picture].name.clone()
+    }
+
+    /// A picture's bytes, still compressed.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`] if they cannot be read.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    pub fn bytes(&self, picture: usize) -> Result<Cow<'_, [u8]>, DatasetError> {
+        Ok(Cow::Borrowed(&self.pictures[picture].bytes))
     }
 
     /// SHA-256 over all identities and bytes, in hexadecimal: what a run was trained on.
