@@ -34,6 +34,10 @@ fn revision() -> String {
     println!("cargo::rerun-if-changed={log}");
     let commit = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_default();
     let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
-    let mark = if changed.is_some_and(|changed| !changed.is_empty()) { "+" } else { "" };
+    let mark = if changed.is_some_and(|changed| !changed.is_empty()) {
+        "+"
+    } else {
+        ""
+    };
     format!("{commit}{mark}")
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::augment::Augment;
-use crate::network::DEFAULT_DIMENSION;
 use crate::dataset::Dataset;
+use crate::dataset::augment::Augment;
 use crate::dataset::sampler::{Fill, Mixing, Shape};
+use crate::network::DEFAULT_DIMENSION;
 use crate::network::Spec;
 use crate::torch::device::DeviceChoice;
 use crate::torch::optimizer::Rule;
@@ -327,7 +327,10 @@ mod tests {
             ("schedule = { steps_at = [0.5] }", "schedule"),
             ("triplet = { alpha = 5.0 }", "triplet.alpha"),
             ("triplet = { weight = 0.0 }", "triplet.weight"),
-            ("triplet = { mining = 'batch_all' }\nbatch.chunk = 0", "batch.chunk"),
+            (
+                "triplet = { mining = 'batch_all' }\nbatch.chunk = 0",
+                "batch.chunk",
+            ),
             ("gradient_clip = 0.0", "gradient_clip"),
             ("average = 1.0", "average"),
             ("keep = 0", "keep"),

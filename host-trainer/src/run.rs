@@ -106,7 +106,13 @@ impl Run {
         let metrics = metrics::Writer::create(&folder.join(METRICS))?;
         // Last, for it is what makes the folder a run.
         write(CONFIG, toml::to_string(config)?.as_bytes())?;
-        Self::open(folder, metrics, EventWriter::create(folder)?, config.keep, lock)
+        Self::open(
+            folder,
+            metrics,
+            EventWriter::create(folder)?,
+            config.keep,
+            lock,
+        )
     }
 
     /// Goes on with a run from `step`: numbers of later steps, which no checkpoint knows, are taken
@@ -178,9 +184,9 @@ impl Run {
         let smooth = self.smooth.map_or(new, |old| old.toward(new));
         self.smooth = Some(smooth);
         self.bar.set_position((progress * 1000.0) as u64);
-        let accuracy = self
-            .accuracy
-            .map_or_else(String::new, |share| format!("  pairs {:.1} %", share * 100.0));
+        let accuracy = self.accuracy.map_or_else(String::new, |share| {
+            format!("  pairs {:.1} %", share * 100.0)
+        });
         self.bar.set_message(format!(
             "step {} epoch {}  {:.0} faces/s  loss {:.3}  active {:.0} %  same {:.2} other {:.2}{accuracy}",
             step.step,
@@ -286,7 +292,11 @@ pub fn open(folder: &Path) -> anyhow::Result<(Config, Origin)> {
     }
     let path = folder.join(ORIGIN);
     let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let origin = serde_json::from_slice(&text)
-        .with_context(|| format!("{} does not say what the run was started with", path.display()))?;
+    let origin = serde_json::from_slice(&text).with_context(|| {
+        format!(
+            "{} does not say what the run was started with",
+            path.display()
+        )
+    })?;
     Ok((Config::read(&config)?, origin))
 }

@@ -81,12 +81,7 @@ impl Mined {
 ///
 /// # Panics
 /// If there are not as many identities as rows in `distances`.
-pub fn mine(
-    mining: Mining,
-    distances: &DistanceMatrix,
-    identities: &[i64],
-    alpha: f32,
-) -> Mined {
+pub fn mine(mining: Mining, distances: &DistanceMatrix, identities: &[i64], alpha: f32) -> Mined {
     assert_eq!(identities.len(), distances.count, "an identity a row");
     let mut triplets = Vec::new();
     let mut candidates = 0;

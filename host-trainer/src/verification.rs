@@ -3,4 +3,5 @@
 pub mod faces;
 pub mod folds;
 pub mod pairs;
+pub mod parallel;
 pub mod rates;

@@ -164,10 +164,11 @@ impl Weights {
         let mut head = length.to_vec();
         let rest = file.take(u64::from_le_bytes(length)).read_to_end(&mut head);
         rest.map_err(fail)?;
-        let (_, header) = SafeTensors::read_metadata(&head).map_err(|error| WeightsError::Format {
-            path: path.to_owned(),
-            found: error.to_string(),
-        })?;
+        let (_, header) =
+            SafeTensors::read_metadata(&head).map_err(|error| WeightsError::Format {
+                path: path.to_owned(),
+                found: error.to_string(),
+            })?;
         let notes = header.metadata().as_ref();
         Ok(notes.and_then(|notes| notes.get(NOTE)).cloned())
     }

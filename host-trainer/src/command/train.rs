@@ -16,7 +16,7 @@ use crate::torch::checkpoint;
 use crate::torch::device::{self, DeviceChoice};
 use crate::torch::environment;
 use crate::torch::train::{self, Job};
-use crate::validation::ValidationSet;
+use crate::validation::{Limits, ValidationSet};
 
 /// Train a network by triplet loss
 #[derive(Debug, clap::Args)]
@@ -196,7 +196,11 @@ fn job(
         TeacherEmbeddings::open(&dataset, manifest, &arguments.teacher_cache, threads)
     };
     let teacher = origin.teacher.as_ref().map(embeddings).transpose()?;
-    let older = origin.compatible_with.as_ref().map(embeddings).transpose()?;
+    let older = origin
+        .compatible_with
+        .as_ref()
+        .map(embeddings)
+        .transpose()?;
     if let Some(older) = older
         .as_ref()
         .filter(|older| older.dimension() != config.dimension)
@@ -208,9 +212,12 @@ fn job(
         );
     }
     let side_px = network::build(&config.spec())?.side_px()?;
-    let validation = origin.validate.as_ref().map(|place| {
-        ValidationSet::open(place, &origin.detector, side_px, config.validation_pairs)
-    });
+    let limits = Limits {
+        side_px,
+        pairs: config.validation_pairs,
+    };
+    let validation = origin.validate.as_ref();
+    let validation = validation.map(|place| ValidationSet::open(place, limits, &origin.detector));
     Ok(Job {
         device,
         dataset,

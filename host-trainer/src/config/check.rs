@@ -36,7 +36,9 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
     let learns = triplet.weight > 0.0 || config.softmax.is_some();
     let rising = early.windows(2).all(|pair| pair[0].until < pair[1].until);
     let stages = early.iter().all(|stage| (0.0..1.0).contains(&stage.until));
-    let sides = early.iter().all(|stage| (16..=1024).contains(&stage.side_px));
+    let sides = early
+        .iter()
+        .all(|stage| (16..=1024).contains(&stage.side_px));
     let softmax = config.softmax.is_none_or(|softmax| {
         let values = [softmax.scale, softmax.margin, softmax.weight];
         values.into_iter().all(positive) && share(softmax.until)
@@ -46,9 +48,24 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
         && (0.0..1.0).contains(&config.compatible.last_layer_until);
     let on_cpu = config.device == DeviceChoice::Cpu;
     let checks = [
-        misfit(identities >= 2, "batch.identities", "at least 2", &identities),
-        misfit(per_identity >= 2, "batch.per_identity", "at least 2", &per_identity),
-        misfit(chunk.is_none_or(|chunk| chunk >= 2), "batch.chunk", "at least 2", &chunk),
+        misfit(
+            identities >= 2,
+            "batch.identities",
+            "at least 2",
+            &identities,
+        ),
+        misfit(
+            per_identity >= 2,
+            "batch.per_identity",
+            "at least 2",
+            &per_identity,
+        ),
+        misfit(
+            chunk.is_none_or(|chunk| chunk >= 2),
+            "batch.chunk",
+            "at least 2",
+            &chunk,
+        ),
         misfit(
             triplet.mining != Mining::BatchAll || faces <= BATCH_ALL_FACES,
             "triplet.mining",
@@ -106,19 +123,25 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
             &config.validation_pairs,
         ),
         misfit(
-            config.minutes.is_none_or(|minutes| (1e-3..=1e6).contains(&minutes)),
+            config
+                .minutes
+                .is_none_or(|minutes| (1e-3..=1e6).contains(&minutes)),
             "minutes",
             "above 0",
             &config.minutes,
         ),
         misfit(
-            config.gradient_clip.is_none_or(|norm| norm > 0.0 && norm.is_finite()),
+            config
+                .gradient_clip
+                .is_none_or(|norm| norm > 0.0 && norm.is_finite()),
             "gradient_clip",
             "above 0",
             &config.gradient_clip,
         ),
         misfit(
-            config.average.is_none_or(|share| (0.0..1.0).contains(&share)),
+            config
+                .average
+                .is_none_or(|share| (0.0..1.0).contains(&share)),
             "average",
             "a share below 1",
             &config.average,
@@ -136,7 +159,12 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
              course = 'step' alone",
             &config.schedule,
         ),
-        misfit(softmax, "softmax", "positive values and a share in until", &config.softmax),
+        misfit(
+            softmax,
+            "softmax",
+            "positive values and a share in until",
+            &config.softmax,
+        ),
         misfit(
             distillation,
             "distillation",
@@ -156,7 +184,12 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
             &config.augment,
         ),
         misfit(sides, "early.side_px", "16 to 1024", &early),
-        misfit(rising && stages, "early.until", "rising shares below 1", &early),
+        misfit(
+            rising && stages,
+            "early.until",
+            "rising shares below 1",
+            &early,
+        ),
     ];
     checks.into_iter().flatten().next()
 }

@@ -61,7 +61,10 @@ mod tests {
         let mut average = Average::new(0.5, [("x", &first)].into_iter());
         let value = |average: &Average| average.tensors()["x"].double_value(&[0]);
         average.update([("x", &at(10.0))].into_iter());
-        assert!((value(&average) - 9.0).abs() < 1e-6, "a tenth of the old at first");
+        assert!(
+            (value(&average) - 9.0).abs() < 1e-6,
+            "a tenth of the old at first"
+        );
         for _ in 0..20 {
             average.update([("x", &at(1.0))].into_iter());
         }

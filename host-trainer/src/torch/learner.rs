@@ -96,7 +96,8 @@ impl Learner {
         }
         let gradient_norm = self.clip()?;
         let factor = self.config.schedule.factor(progress);
-        let only_last = others.older.is_some() && progress < self.config.compatible.last_layer_until;
+        let only_last =
+            others.older.is_some() && progress < self.config.compatible.last_layer_until;
         let moves = |name: &str| {
             !only_last || name == CENTERS || self.last_layer.iter().any(|layer| layer == name)
         };
@@ -285,7 +286,9 @@ impl Learner {
     pub fn remember(&mut self, steps: u64, memory: &Weights) -> anyhow::Result<()> {
         let device = self.network.device();
         let find = |name: &str, like: &Tensor| {
-            let found = memory.get(name).map(|tensor| module::to_torch(tensor).to_device(device));
+            let found = memory
+                .get(name)
+                .map(|tensor| module::to_torch(tensor).to_device(device));
             match found.filter(|found| found.size() == like.size()) {
                 Some(found) => Ok(module::channels_last(&found)),
                 None => bail!(
@@ -294,7 +297,11 @@ impl Learner {
                 ),
             }
         };
-        let raw = if self.average.is_some() { format!("{TRAINING}raw.") } else { String::new() };
+        let raw = if self.average.is_some() {
+            format!("{TRAINING}raw.")
+        } else {
+            String::new()
+        };
         let mut averages = Vec::new();
         tch::no_grad(|| -> anyhow::Result<()> {
             for (name, tensor) in self.network.tensors() {
@@ -367,7 +374,12 @@ fn last_layer(network: &Network) -> Vec<String> {
 }
 
 /// First centers: those among `first` if they fit, else draws from the seed.
-pub fn first_centers(first: &Weights, extents: [usize; 2], seed: u64, device: tch::Device) -> Tensor {
+pub fn first_centers(
+    first: &Weights,
+    extents: [usize; 2],
+    seed: u64,
+    device: tch::Device,
+) -> Tensor {
     let saved = first.get(CENTERS);
     let centers = match saved.filter(|tensor| tensor.extents == extents) {
         Some(tensor) => module::to_torch(tensor),

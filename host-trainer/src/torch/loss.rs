@@ -59,7 +59,8 @@ pub fn margin_softmax(
     let truth = identities.unsqueeze(1);
     let logits = match config.kind {
         SoftmaxKind::CosFace => {
-            cosines.scatter_add(1, &truth, &truth.full_like(-config.margin).to_kind(KIND))
+            let margins = Tensor::full(truth.size(), -config.margin, (KIND, cosines.device()));
+            cosines.scatter_add(1, &truth, &margins)
         }
         SoftmaxKind::ArcFace => {
             let own = cosines.gather(1, &truth, false);

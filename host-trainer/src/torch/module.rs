@@ -102,7 +102,9 @@ impl Network {
         let tensor = |name: &str| &self.tensors[&format!("{}.{name}", node.name)];
         match node.op {
             // Its own numbers stay f32: libtorch normalizes bf16 by them without a cast.
-            Op::BatchNorm => operator::apply(&node.op, inputs, |name| tensor(name).shallow_clone(), mode),
+            Op::BatchNorm => {
+                operator::apply(&node.op, inputs, |name| tensor(name).shallow_clone(), mode)
+            }
             // Lengths of embeddings differ in digits that bf16 has not.
             Op::L2Normalize => {
                 let wide: Vec<Tensor> = inputs.iter().map(|x| x.to_kind(KIND)).collect();

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::{loss, module};
 use crate::config::Config;
 use crate::teacher::TeacherEmbeddings;
+use crate::telemetry::metrics;
 use crate::triplet::{self, DistanceMatrix, Mined, Triplet};
 
 /// Embeddings by other models that the batch is held against.
@@ -95,7 +96,9 @@ pub fn evaluate(
         let (centers, truth) = choose(centers, labels);
         loss::margin_softmax(embeddings, &centers, &truth, &softmax) * softmax.weight
     });
-    let taught = others.teacher.filter(|_| progress < config.distillation.until);
+    let taught = others
+        .teacher
+        .filter(|_| progress < config.distillation.until);
     let distillation = taught.map(|teacher| {
         let teacher = rows(teacher, labels.pictures, device);
         loss::distillation(embeddings, &teacher) * config.distillation.weight
@@ -112,7 +115,9 @@ pub fn evaluate(
         distillation: value(&distillation),
         compatible: value(&compatible),
     };
-    let losses = [own, softmax, distillation, compatible].into_iter().flatten();
+    let losses = [own, softmax, distillation, compatible]
+        .into_iter()
+        .flatten();
     Outcome {
         loss: losses.reduce(|sum, loss| sum + loss),
         parts,
@@ -178,30 +183,32 @@ fn choose(centers: &Tensor, labels: Labels<'_>) -> (Tensor, Tensor) {
     (centers.index_select(0, &among), truth)
 }
 
-/// Effective rank of a batch's embeddings, 1 to D: the exponential of the entropy of their
-/// normalized singular values (Roy and Vetterli, "The effective rank", EUSIPCO 2007). It falls
-/// toward 1 as a net collapses.
+/// Effective rank of a batch's embeddings, 1 to D: see [`metrics::effective_rank`].
 ///
 /// `embeddings` is f32 [N, D].
-pub fn effective_rank(embeddings: &Tensor) -> f64 {
-    tch::no_grad(|| {
-        let values = embeddings.detach().to_device(Device::Cpu).linalg_svdvals(None::<&str>);
-        let shares = &values / values.sum(Kind::Float).clamp_min(1e-12);
-        let entropy = -(&shares * shares.clamp_min(1e-12).log()).sum(Kind::Double);
-        entropy.exp().double_value(&[])
-    })
+pub fn effective_rank(embeddings: &Tensor) -> Option<f64> {
+    let rows = embeddings.detach().to_device(Device::Cpu);
+    let (_, values, _) = rows.svd(true, false);
+    let values: Vec<f64> = module::from_torch(&values)
+        .values
+        .into_iter()
+        .map(f64::from)
+        .collect();
+    metrics::effective_rank(&values)
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
 
     #[test]
     fn the_rank_of_known_rows() {
         let line = Tensor::from_slice(&[1.0f32, 0.0, -1.0, 0.0, 1.0, 0.0]).view([3, 2]);
-        assert!((effective_rank(&line) - 1.0).abs() < 1e-3);
+        assert!((effective_rank(&line).unwrap() - 1.0).abs() < 1e-3);
         let cross = Tensor::from_slice(&[1.0f32, 0.0, 0.0, 1.0]).view([2, 2]);
-        assert!((effective_rank(&cross) - 2.0).abs() < 1e-3);
+        assert!((effective_rank(&cross).unwrap() - 2.0).abs() < 1e-3);
     }
 
     #[test]

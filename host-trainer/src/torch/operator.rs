@@ -22,17 +22,17 @@ const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
 /// Computes `op` over a batch: inputs [N, C, H, W] (or [N, C] after a flatten); `tensor` looks up
 /// the node's tensors by their name inside the node.
-pub fn apply(
-    op: &Op,
-    inputs: &[&Tensor],
-    tensor: impl Fn(&str) -> Tensor,
-    mode: Mode,
-) -> Tensor {
+pub fn apply(op: &Op, inputs: &[&Tensor], tensor: impl Fn(&str) -> Tensor, mode: Mode) -> Tensor {
     let x = inputs[0];
     let training = mode != Mode::Inference;
     match op {
         Op::Face(_) => x.shallow_clone(),
-        Op::Conv(conv) => convolve(conv, x, &tensor("weight"), conv.bias.then(|| tensor("bias"))),
+        Op::Conv(conv) => convolve(
+            conv,
+            x,
+            &tensor("weight"),
+            conv.bias.then(|| tensor("bias")),
+        ),
         Op::Linear { bias, .. } => x.linear(&tensor("weight"), bias.then(|| tensor("bias"))),
         Op::Maxout { out, pieces, bias } => x
             .linear(&tensor("weight"), bias.then(|| tensor("bias")))

@@ -26,8 +26,6 @@ use crate::weights::Weights;
 
 /// Steps between two looks at the rank of the embeddings.
 const RANK_STEPS: u64 = 20;
-/// Faces embedded at once in a validation.
-const VALIDATION_FACES: usize = 64;
 
 /// How long to train.
 #[derive(Debug, Clone, Copy)]
@@ -150,8 +148,7 @@ impl<'a> Training<'a> {
         let config = &job.config;
         let graph = network::build(&config.spec())?;
         let own_side = graph.side_px()?;
-        let network =
-            Network::new(graph, &job.first, job.device)?.with_precision(config.precision);
+        let network = Network::new(graph, &job.first, job.device)?.with_precision(config.precision);
         let centers = config.softmax.map(|_| {
             let extents = [job.dataset.identities.len(), config.dimension];
             learner::first_centers(&job.first, extents, config.seed, job.device)
@@ -274,7 +271,9 @@ impl<'a> Training<'a> {
             active_share: outcome.mined.active_share(),
             genuine: f64::from(outcome.mined.genuine),
             impostor: f64::from(outcome.mined.impostor),
-            rank: ranked.then(|| objective::effective_rank(&step.embeddings)),
+            rank: ranked
+                .then(|| objective::effective_rank(&step.embeddings))
+                .flatten(),
             gradient_norm: Some(step.gradient_norm),
         }
     }
@@ -297,7 +296,7 @@ impl<'a> Training<'a> {
             let each = rows.values.chunks_exact(rows.extents[1]);
             each.map(<[f32]>::to_vec).collect()
         };
-        let found = set.score(VALIDATION_FACES, embed)?;
+        let found = set.score(embed)?;
         let state = &self.state;
         run.validated(&metrics::Validated {
             step: state.step,
@@ -308,7 +307,7 @@ impl<'a> Training<'a> {
             genuine: found.genuine,
             impostor: found.impostor,
             auc: found.auc,
-            pairs: found.pairs,
+            pairs: found.pairs as u64,
         })?;
         let better = state.best.is_none_or(|best| found.accuracy > best.accuracy);
         if better {
