@@ -56,6 +56,7 @@ fn trained(title: &'static str, graph: LayerGraph) -> Case {
     let first = Weights::initialize(&graph, 5);
     let network = Network::new(graph.clone(), &first, Device::Cpu).unwrap();
     tch::manual_seed(7); // dropout
+    tch::set_num_threads(1); // the tests share few cores
     let shape = graph.input();
     let extents = [2 * IDENTITIES, 3, shape.height as i64, shape.width as i64];
     let faces = Tensor::rand(extents, (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
