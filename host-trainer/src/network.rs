@@ -6,6 +6,7 @@ mod inception;
 pub mod mobilefacenet;
 pub mod nn1;
 pub mod nn2;
+pub mod nns;
 pub mod op;
 mod parameter;
 pub mod shape;
@@ -87,7 +88,17 @@ impl Spec {
 }
 
 /// The names [`build`] knows.
-pub const NAMES: [&str; 6] = ["nn1", "nn1-maxout", "nn2", "nn3", "nn4", "mobilefacenet"];
+pub const NAMES: [&str; 9] = [
+    "nn1",
+    "nn1-maxout",
+    "nn2",
+    "nn3",
+    "nn4",
+    "nns1",
+    "nns2",
+    "mobilefacenet",
+    "mobilefacenet-small",
+];
 
 /// The network of that spec.
 ///
@@ -100,7 +111,10 @@ pub fn build(spec: &Spec) -> Result<LayerGraph, NetworkError> {
         "nn2" => nn2::nn2,
         "nn3" => nn2::nn3,
         "nn4" => nn2::nn4,
+        "nns1" => nns::nns1,
+        "nns2" => nns::nns2,
         "mobilefacenet" => mobilefacenet::mobilefacenet,
+        "mobilefacenet-small" => mobilefacenet::mobilefacenet_small,
         _ => {
             return Err(NetworkError::UnknownName {
                 found: spec.name.clone(),

@@ -145,7 +145,7 @@ fn what_cannot_be_exported_leaves_nothing() {
         (
             "no such network",
             ["--weights", &path, "--network", "nn9"],
-            "nn1, mobilefacenet",
+            "nn1, nn1-maxout",
         ),
         (
             "cut short",

@@ -314,7 +314,7 @@ fn norm_with_two_readers() -> Case {
 }
 
 /// A network at that width.
-pub(super) fn network(name: &'static str, network: &str, width: f64) -> Case {
+fn network(name: &'static str, network: &str, width: f64) -> Case {
     let spec = Spec {
         width,
         ..Spec::new(network)
@@ -338,9 +338,4 @@ pub(super) fn cases() -> Vec<Case> {
         nets,
     ];
     all.into_iter().flatten().collect()
-}
-
-/// The device's network at its full width.
-pub(super) fn full_mobilefacenet() -> Case {
-    network("mobilefacenet", "mobilefacenet", 1.0)
 }

@@ -1,19 +1,22 @@
 //! The operators as their definitions say, in loops over channels, rows and columns.
 
+use std::ops::Range;
+
 use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Window};
 use crate::network::shape::Shape;
 
-/// The input pixel under tap `tap` of the window at `position`, or none if it is padding.
-fn source(
-    window: &Window,
-    position: usize,
-    tap: usize,
-    before: usize,
-    extent: usize,
-) -> Option<usize> {
-    (position * window.stride + tap)
-        .checked_sub(before)
-        .filter(|pixel| *pixel < extent)
+/// The taps of the window at `position` that lie on the input; the others are on padding. Tap `t`
+/// is at pixel `position * stride + t - before`.
+fn covered(window: &Window, position: usize, before: usize, extent: usize) -> Range<usize> {
+    let start = position * window.stride;
+    let until = |end: usize| end.saturating_sub(start).min(window.kernel);
+    until(before)..until(before + extent)
+}
+
+/// The sum of products, in f64.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+    products.sum()
 }
 
 /// Convolution with zero padding; `weight` is [out, in / groups, k, k], `bias` empty or one value
@@ -27,6 +30,7 @@ pub(super) fn conv(
     bias: &[f32],
 ) -> Vec<f32> {
     let window = &conv.window;
+    let (top, left) = (window.padding.top, window.padding.left);
     let depth = entering.channels / conv.groups;
     let out_depth = leaving.channels / conv.groups;
     let mut output = Vec::with_capacity(leaving.volume());
@@ -34,23 +38,17 @@ pub(super) fn conv(
         let first = out / out_depth * depth;
         for y in 0..leaving.height {
             for x in 0..leaving.width {
+                let columns = covered(window, x, left, entering.width);
+                let column = x * window.stride + columns.start - left;
                 let mut sum = bias.get(out).map_or(0.0, |b| f64::from(*b));
                 for i in 0..depth {
-                    for ky in 0..window.kernel {
-                        let top = window.padding.top;
-                        let Some(row) = source(window, y, ky, top, entering.height) else {
-                            continue;
-                        };
-                        for kx in 0..window.kernel {
-                            let left = window.padding.left;
-                            let Some(column) = source(window, x, kx, left, entering.width) else {
-                                continue;
-                            };
-                            let pixel =
-                                ((first + i) * entering.height + row) * entering.width + column;
-                            let tap = ((out * depth + i) * window.kernel + ky) * window.kernel + kx;
-                            sum += f64::from(input[pixel]) * f64::from(weight[tap]);
-                        }
+                    for ky in covered(window, y, top, entering.height) {
+                        let row = y * window.stride + ky - top;
+                        let line = ((first + i) * entering.height + row) * entering.width;
+                        let taps = ((out * depth + i) * window.kernel + ky) * window.kernel;
+                        let pixels = &input[line + column..][..columns.len()];
+                        let taps = &weight[taps + columns.start..][..columns.len()];
+                        sum += dot(pixels, taps);
                     }
                 }
                 output.push(sum as f32);
@@ -64,11 +62,7 @@ pub(super) fn conv(
 pub(super) fn linear(out: usize, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let row = |o: usize| {
         let weights = &weight[o * input.len()..(o + 1) * input.len()];
-        let products = input
-            .iter()
-            .zip(weights)
-            .map(|(x, w)| f64::from(*x) * f64::from(*w));
-        (products.sum::<f64>() + bias.get(o).map_or(0.0, |b| f64::from(*b))) as f32
+        (dot(input, weights) + bias.get(o).map_or(0.0, |b| f64::from(*b))) as f32
     };
     (0..out).map(row).collect()
 }
@@ -146,21 +140,18 @@ fn pool(
     of_window: impl Fn(&[f32]) -> f32,
 ) -> Vec<f32> {
     let mut output = Vec::with_capacity(leaving.volume());
+    let (top, left) = (window.padding.top, window.padding.left);
     let mut seen = Vec::with_capacity(window.kernel * window.kernel);
     for channel in 0..leaving.channels {
         for y in 0..leaving.height {
             for x in 0..leaving.width {
                 seen.clear();
-                for ky in 0..window.kernel {
-                    for kx in 0..window.kernel {
-                        let (top, left) = (window.padding.top, window.padding.left);
-                        let row = source(window, y, ky, top, entering.height);
-                        let column = source(window, x, kx, left, entering.width);
-                        if let (Some(row), Some(column)) = (row, column) {
-                            let line = channel * entering.height + row;
-                            seen.push(input[line * entering.width + column]);
-                        }
-                    }
+                let columns = covered(window, x, left, entering.width);
+                let column = x * window.stride + columns.start - left;
+                for ky in covered(window, y, top, entering.height) {
+                    let row = y * window.stride + ky - top;
+                    let line = (channel * entering.height + row) * entering.width;
+                    seen.extend(&input[line + column..][..columns.len()]);
                 }
                 output.push(of_window(&seen));
             }

@@ -146,3 +146,24 @@ fn normalize_locally(lrn: &Lrn, x: &Tensor) -> Tensor {
 
 /// Kind of every tensor of a network.
 pub const KIND: Kind = Kind::Float;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_zeros_has_a_gradient() {
+        let window = Window {
+            kernel: 3,
+            stride: 1,
+            padding: Padding::even(1),
+        };
+        let mut x = Tensor::zeros([1, 1, 4, 8], (KIND, tch::Device::Cpu));
+        let _ = x.narrow(3, 6, 2).fill_(2.0); // the other windows have nothing but zeros
+        x = x.set_requires_grad(true);
+        l2_pool(&window, &x).sum(KIND).backward();
+        let slopes = Vec::<f32>::try_from(x.grad().contiguous().view(-1)).unwrap();
+        assert!(slopes.iter().all(|slope| slope.is_finite()), "{slopes:?}");
+        assert_eq!((slopes[0], slopes[7] > 0.5), (0.0, true), "{slopes:?}");
+    }
+}
