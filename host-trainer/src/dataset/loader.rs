@@ -5,6 +5,8 @@
 //! and a large one is soon whole. A batch depends on seed, epoch and its number alone: a run that
 //! goes on from [`Batch::next`] gets the batches it would have got, with any number of workers.
 
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use std::collections::{BTreeSet, HashMap};
