@@ -244,7 +244,7 @@ impl Config {
         }
         if !self.augment.is_usable() {
             let found = format!("{:?}", self.augment);
-            return refuse("augment", "shares and probabilities from 0 to 1", found);
+            return refuse("augment", Augment::USABLE, found);
         }
         let sides = 16..=1024;
         if let Some(stage) = self

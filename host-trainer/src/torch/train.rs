@@ -107,9 +107,9 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
     };
     let started = Instant::now();
     let mut side_px = config.side_px(0.0, own_side);
-    let mut next = Position::default();
-    let mut loader = Loader::start(&job.dataset, plan, side_px, next, job.workers);
-    let (mut step, mut pictures, mut waited) = (0, 0, Duration::ZERO);
+    let first_batch = Position::default();
+    let mut loader = Loader::start(&job.dataset, plan, side_px, first_batch, job.workers);
+    let (mut step, mut pictures) = (0, 0);
     loop {
         let progress = job.budget.progress(step, started.elapsed());
         if progress >= 1.0 {
@@ -117,11 +117,9 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
         }
         if config.side_px(progress, own_side) != side_px {
             side_px = config.side_px(progress, own_side);
-            waited += loader.waited();
-            loader = Loader::start(&job.dataset, plan, side_px, next, job.workers);
+            loader = loader.at_side(side_px);
         }
         let batch = loader.next_batch()?;
-        next = batch.next;
         let (loss, mined) = learn(&network, centers.as_ref(), config, &batch)?;
         let factor = config.schedule.factor(progress);
         let moved = network
@@ -135,7 +133,7 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
             epoch: batch.epoch,
             pictures,
             seconds: started.elapsed().as_secs_f64(),
-            waited_seconds: (waited + loader.waited()).as_secs_f64(),
+            waited_seconds: loader.waited().as_secs_f64(),
             side_px: batch.side_px,
             learning_rate: config.optimizer.learning_rate() * factor,
             loss,

@@ -48,6 +48,47 @@ fn the_number_of_workers_does_not_matter() {
 }
 
 #[test]
+fn each_row_is_varied_on_its_own_each_epoch_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let member = |number| (format!("{}/{number}.bmp", number / 2), bmp(999));
+    let members: Vec<_> = (0..8).map(member).collect();
+    write_tar(&folder.path().join("set.tar"), &members);
+    let dataset = Arc::new(Dataset::open(folder.path()).unwrap());
+    let found = batches(&dataset, Position::default(), 2, 2);
+    assert_eq!((found[0].epoch, found[1].epoch), (0, 1));
+    let all: Vec<_> = found.iter().flat_map(|batch| &batch.faces).collect();
+    assert_eq!(all.len(), 16);
+    for (number, face) in all.iter().enumerate() {
+        assert!(!all[..number].contains(face), "one picture, varied alike");
+    }
+}
+
+#[test]
+fn another_side_goes_on_where_the_last_ended() {
+    let (_folder, dataset) = in_shards(12, 30, 8_000);
+    let dataset = Arc::new(dataset);
+    let expected = batches(&dataset, Position::default(), 2, 12);
+    let mut loader = Loader::start(&dataset, plan(1), SIDE_PX, Position::default(), 2);
+    for (number, expected) in expected.iter().enumerate() {
+        if number % 3 == 2 {
+            let waited = loader.waited();
+            let side_px = SIDE_PX + number as u32;
+            loader = loader.at_side(side_px);
+            assert!(loader.waited() == waited);
+            let batch = loader.next_batch().unwrap();
+            assert_eq!(batch.faces[0].side_px(), side_px);
+            assert_eq!(batch.pictures, expected.pictures);
+            loader = loader.at_side(SIDE_PX);
+        } else {
+            assert_same(&loader.next_batch().unwrap(), expected);
+        }
+        assert_eq!(loader.position(), expected.next);
+    }
+    drop(loader);
+    assert!(dataset.peak_bytes() <= 8_000, "{}", dataset.peak_bytes());
+}
+
+#[test]
 fn held_or_streamed_it_goes_on_from_any_position() {
     for memory_bytes in [u64::MAX, 5_000] {
         let (_folder, dataset) = in_shards(6, 30, memory_bytes);
@@ -168,5 +209,46 @@ fn windows_without_pairs_are_said() {
     let mut loader = Loader::start(&dataset, plan(1), SIDE_PX, Position::default(), 1);
     // By luck two pictures may meet now and then; two identities in one window do not.
     let error = loader.next_batch().unwrap_err();
-    assert!(error.to_string().contains("window of 205 bytes"), "{error}");
+    assert!(
+        error.to_string().contains("windows of 205 bytes"),
+        "{error}"
+    );
+}
+
+/// Prints how fast the training set opens, and how fast batches come with nobody else at work.
+#[test]
+#[ignore = "a measurement: cargo test --workspace --lib -- --ignored --nocapture batches_a_second"]
+fn batches_a_second() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/train");
+    if !folder.join("manifest.tsv").exists() {
+        eprintln!("SKIPPED: {} holds no training set", folder.display());
+        return;
+    }
+    for memory_bytes in [u64::MAX, 40_000_000] {
+        let started = Instant::now();
+        let dataset = Arc::new(Dataset::open_within(&folder, memory_bytes).unwrap());
+        println!(
+            "opened in {:.2} s, {}",
+            started.elapsed().as_secs_f64(),
+            dataset.layout
+        );
+        let mut paper = plan(1);
+        paper.shape.identities = 24;
+        paper.shape.per_identity = 2;
+        for workers in [1, 2] {
+            let mut loader = Loader::start(&dataset, paper, 112, Position::default(), workers);
+            let started = Instant::now();
+            let mut faces = 0;
+            while started.elapsed() < Duration::from_secs(4) {
+                faces += loader.next_batch().unwrap().faces.len();
+            }
+            let rate = faces as f64 / started.elapsed().as_secs_f64();
+            println!("{workers} workers: {rate:.0} faces a second");
+        }
+        let left_out = epoch(&dataset, paper.shape, 1, 0).left_out;
+        println!(
+            "peak {} bytes, {left_out} pictures left out",
+            dataset.peak_bytes()
+        );
+    }
 }
