@@ -4,5 +4,6 @@ pub mod calibrate;
 pub mod describe;
 pub mod evaluate;
 pub mod export;
+pub mod plot;
 pub mod prepare;
 pub mod train;
