@@ -2,6 +2,7 @@
 
 pub mod calibrate;
 pub mod describe;
+pub mod doctor;
 pub mod evaluate;
 pub mod export;
 pub mod plot;

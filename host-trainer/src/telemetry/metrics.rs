@@ -24,6 +24,9 @@ pub struct Step {
     pub seconds: f64,
     /// Spent waiting for data so far.
     pub waited_seconds: f64,
+    /// Spent mining triplets so far.
+    #[serde(default)]
+    pub mining_seconds: f64,
     /// Side of the faces.
     pub side_px: u32,
     /// Step size.
