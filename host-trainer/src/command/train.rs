@@ -53,10 +53,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let dataset = Arc::new(Dataset::open(&arguments.data)?);
     eprintln!(
-        "{} pictures of {} identities from {}",
+        "{} pictures of {} identities from {} ({})",
         dataset.pictures.len(),
         dataset.identities.len(),
-        arguments.data.display()
+        arguments.data.display(),
+        dataset.layout
     );
     let budget = match config.minutes {
         Some(minutes) => Budget::Time(Duration::from_secs_f64(minutes * 60.0)),

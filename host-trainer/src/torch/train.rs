@@ -13,7 +13,8 @@ use super::operator::{KIND, Mode};
 use super::optimizer::Optimizer;
 use crate::config::Config;
 use crate::dataset::Dataset;
-use crate::dataset::loader::{Batch, Loader, Plan};
+use crate::dataset::loader::{Batch, Loader, Plan, Position};
+use crate::dataset::sampler::{Fill, Mixing, Shape};
 use crate::network;
 use crate::run::{Measured, Run};
 use crate::triplet::{self, DistanceMatrix, Mined};
@@ -95,15 +96,20 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
     let centers = config.softmax.map(|_| first_centers(first, job));
     let mut optimizer = Optimizer::new(config.optimizer);
     let plan = Plan {
-        identities: config.batch.identities,
-        per_identity: config.batch.per_identity,
+        shape: Shape {
+            identities: config.batch.identities,
+            per_identity: config.batch.per_identity,
+            fill: Fill::Pictures,
+            mixing: Mixing::Free,
+        },
         augment: config.augment,
         seed: config.seed,
     };
     let started = Instant::now();
     let mut side_px = config.side_px(0.0, own_side);
-    let mut loader = Loader::start(&job.dataset, plan, side_px, 0, job.workers);
-    let (mut step, mut pictures, mut epoch, mut waited) = (0, 0, 0, Duration::ZERO);
+    let mut next = Position::default();
+    let mut loader = Loader::start(&job.dataset, plan, side_px, next, job.workers);
+    let (mut step, mut pictures, mut waited) = (0, 0, Duration::ZERO);
     loop {
         let progress = job.budget.progress(step, started.elapsed());
         if progress >= 1.0 {
@@ -112,10 +118,10 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
         if config.side_px(progress, own_side) != side_px {
             side_px = config.side_px(progress, own_side);
             waited += loader.waited();
-            loader = Loader::start(&job.dataset, plan, side_px, epoch + 1, job.workers);
+            loader = Loader::start(&job.dataset, plan, side_px, next, job.workers);
         }
         let batch = loader.next_batch()?;
-        epoch = batch.epoch;
+        next = batch.next;
         let (loss, mined) = learn(&network, centers.as_ref(), config, &batch)?;
         let factor = config.schedule.factor(progress);
         let moved = network
@@ -126,7 +132,7 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
         pictures += batch.identities.len() as u64;
         let measured = Measured {
             step,
-            epoch,
+            epoch: batch.epoch,
             pictures,
             seconds: started.elapsed().as_secs_f64(),
             waited_seconds: (waited + loader.waited()).as_secs_f64(),
@@ -155,7 +161,7 @@ fn learn(
     batch: &Batch,
 ) -> anyhow::Result<(f64, Mined)> {
     let side = i64::from(batch.side_px);
-    let faces = Tensor::from_slice(&batch.faces).view([-1, 3, side, side]);
+    let faces = Tensor::from_slice(&batch.all_normalized()).view([-1, 3, side, side]);
     let embeddings = network.forward(&faces.to_device(network.device()), Mode::Train);
     let mined = triplet::mine(
         &distances(&embeddings),

@@ -61,11 +61,7 @@ pub fn check(new: &ModelManifest, old: &ModelManifest) -> Result<(), Incomparabl
 ///
 /// # Panics
 /// If the models have different dimensions: see [`check`].
-pub fn crossings(
-    list: &PairList,
-    new: &Embeddings,
-    old: &Embeddings,
-) -> [Vec<Vec<Comparison>>; 3] {
+pub fn crossings(list: &PairList, new: &Embeddings, old: &Embeddings) -> [Vec<Vec<Comparison>>; 3] {
     [(new, new), (new, old), (old, old)].map(|(probes, templates)| {
         let folds = list.folds.iter();
         folds
@@ -122,7 +118,9 @@ mod tests {
                 .map(|_| centers.random_range(-1.0..1.0f32))
                 .collect();
             for number in 1..=2 {
-                let raw = center.iter().map(|value| value + noise * random.random_range(-1.0..1.0f32));
+                let raw = center
+                    .iter()
+                    .map(|value| value + noise * random.random_range(-1.0..1.0f32));
                 let embedding = Embedding::from_raw(raw.collect()).unwrap();
                 all.insert(id(person, number), Some(embedding));
             }
@@ -138,7 +136,10 @@ mod tests {
     fn a_compatible_model_lifts_old_templates_and_another_does_not() {
         let old = embeddings(1, 1.2, 10);
         let [own, crossed, before] = accuracies(&embeddings(1, 0.3, 20), &old);
-        assert!(own > crossed && crossed > before, "{own} {crossed} {before}");
+        assert!(
+            own > crossed && crossed > before,
+            "{own} {crossed} {before}"
+        );
         // As good by itself, but with centers of its own: on old templates it knows nothing.
         let [own, crossed, again] = accuracies(&embeddings(2, 0.3, 20), &old);
         assert!(own > 0.95 && crossed < 0.7, "{own} {crossed}");
@@ -152,8 +153,13 @@ mod tests {
         for person in 0..PEOPLE {
             new.insert(id(person, 2), None);
         }
-        let lacking = crossings(&list(), &new, &old)
-            .map(|folds| folds.concat().iter().filter(|pair| pair.distance.is_none()).count());
+        let lacking = crossings(&list(), &new, &old).map(|folds| {
+            folds
+                .concat()
+                .iter()
+                .filter(|pair| pair.distance.is_none())
+                .count()
+        });
         assert_eq!(lacking, [2 * PEOPLE as usize, 0, 0]);
     }
 
@@ -177,7 +183,9 @@ mod tests {
         assert_eq!(check(&manifest("v2", 128, 160), &v1), Ok(()));
         let same = check(&v1, &v1).unwrap_err().to_string();
         assert!(same.contains("expected two models"), "{same}");
-        let other = check(&manifest("v2", 64, 160), &v1).unwrap_err().to_string();
+        let other = check(&manifest("v2", 64, 160), &v1)
+            .unwrap_err()
+            .to_string();
         assert!(other.contains("found 64 of v2 and 128 of v1"), "{other}");
     }
 }
