@@ -20,10 +20,6 @@ mod tests;
 pub mod window;
 
 use std::borrow::Cow;
-<<<<<<< HEAD
-use std::collections::BTreeMap;
-=======
->>>>>>> 7f7dc71
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -156,28 +152,6 @@ impl Dataset {
         matches!(self.store, Store::Streamed { .. })
     }
 
-<<<<<<< HEAD
-    /// Where a picture is, for messages.
-    ///
-    /// # Panics
-    /// If there is no such picture.
-    pub fn name(&self, picture: usize) -> PathBuf {
-        self.pictures[picture].name.clone()
-    }
-
-    /// A picture's bytes, still compressed.
-    ///
-    /// # Errors
-    /// [`DatasetError::Io`] if they cannot be read.
-    ///
-    /// # Panics
-    /// If there is no such picture.
-    pub fn bytes(&self, picture: usize) -> Result<Cow<'_, [u8]>, DatasetError> {
-        Ok(Cow::Borrowed(&self.pictures[picture].bytes))
-    }
-
-    /// SHA-256 over all identities and bytes, in hexadecimal: what a run was trained on.
-=======
     /// Where a picture came from, for messages: a path, or a tar and the path inside.
     pub fn name(&self, picture: usize) -> PathBuf {
         let picture = &self.pictures[picture];
@@ -205,7 +179,6 @@ impl Dataset {
     ///
     /// Of a streamed set the index is digested instead (identity, length and path of every
     /// picture), to spare a pass over all of its bytes; such a digest begins with `index-`.
->>>>>>> 7f7dc71
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
         for (number, picture) in self.pictures.iter().enumerate() {
