@@ -140,7 +140,7 @@ mod tests {
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(
             lines[3],
-            "v2 11     v1 22      100.00 % ± 0.00     0.7500       100.00 %       100.00 %"
+            "v2 11     v1 22      100.00 % ± 0.00     0.7500              -              -"
         );
         assert!(lines[5].starts_with("Compatible"), "{shown}");
         report.compatible = false;
