@@ -4,4 +4,5 @@ pub mod compatibility;
 pub mod faces;
 pub mod folds;
 pub mod pairs;
+pub mod parallel;
 pub mod rates;
