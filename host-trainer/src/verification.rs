@@ -1,5 +1,6 @@
 //! How well embeddings tell people apart: pairs, thresholds, accuracies, error rates.
 
+pub mod compatibility;
 pub mod faces;
 pub mod folds;
 pub mod pairs;

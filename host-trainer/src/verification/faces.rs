@@ -92,11 +92,26 @@ pub fn most_central(faces: &[Detection], width_px: u32, height_px: u32) -> Optio
 
 /// The comparison of each pair.
 pub fn compare(pairs: &[Pair], embeddings: &Embeddings) -> Vec<Comparison> {
-    let embedding = |id: &PictureId| embeddings.get(id).and_then(Option::as_ref);
+    compare_across(pairs, embeddings, embeddings)
+}
+
+/// The comparison of each pair, its first picture embedded as `probes` have it and its second as
+/// `templates` have it: two models side by side.
+///
+/// # Panics
+/// If the two have embeddings of different dimensions.
+pub fn compare_across(
+    pairs: &[Pair],
+    probes: &Embeddings,
+    templates: &Embeddings,
+) -> Vec<Comparison> {
+    fn of<'a>(embeddings: &'a Embeddings, id: &PictureId) -> Option<&'a Embedding> {
+        embeddings.get(id).and_then(Option::as_ref)
+    }
     let compare = |pair: &Pair| Comparison {
-        distance: embedding(&pair.first)
-            .zip(embedding(&pair.second))
-            .map(|(a, b)| SquaredL2::between(a, b).value()),
+        distance: of(probes, &pair.first)
+            .zip(of(templates, &pair.second))
+            .map(|(probe, template)| SquaredL2::between(probe, template).value()),
         genuine: pair.is_genuine(),
     };
     pairs.iter().map(compare).collect()
