@@ -15,6 +15,7 @@ pub mod history;
 pub mod model_card;
 pub mod network;
 pub mod onnx;
+pub mod preparation;
 pub mod reference;
 pub mod run;
 pub mod torch;

@@ -124,7 +124,12 @@ fn embed_central(
     }
 }
 
-fn most_central(faces: &[Detection], width_px: u32, height_px: u32) -> Option<&Detection> {
+/// The face nearest to the picture's center.
+pub(crate) fn most_central(
+    faces: &[Detection],
+    width_px: u32,
+    height_px: u32,
+) -> Option<&Detection> {
     // Pixel centers are whole numbers, so the middle of a picture of two pixels is 0.5.
     let middle = |extent: u32| (extent as f32 - 1.0) / 2.0;
     let off = |face: &Detection| {
