@@ -188,7 +188,7 @@ impl Augment {
 /// The standard crop of an aligned picture, side x side pixels, without any variation.
 pub fn standard_crop(picture: &Frame, side_px: u32) -> AlignedFace {
     let source = (picture.width_px(), picture.height_px(), picture.rgb());
-    let rgb = resized(source, crop_box(picture, 0.0, 0.0, 0.0), side_px);
+    let rgb = photo::resized(source, crop_box(picture, 0.0, 0.0, 0.0), side_px);
     match AlignedFace::from_rgb(side_px, rgb) {
         Ok(face) => face,
         Err(error) => unreachable!("three bytes a pixel: {error}"),
