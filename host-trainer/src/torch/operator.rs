@@ -11,6 +11,8 @@ use crate::network::op::{
 pub enum Mode {
     /// Batch statistics are used and followed, dropout drops.
     Train,
+    /// As [`Mode::Train`], but running statistics stay: the first of two passes over a batch.
+    Rehearse,
     /// Running statistics are used, dropout is the identity.
     Inference,
 }
@@ -20,41 +22,45 @@ const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
 /// Computes `op` over a batch: inputs [N, C, H, W] (or [N, C] after a flatten); `tensor` looks up
 /// the node's tensors by their name inside the node.
-pub fn apply<'a>(
-    op: &Op,
-    inputs: &[&Tensor],
-    tensor: impl Fn(&str) -> &'a Tensor,
-    mode: Mode,
-) -> Tensor {
+pub fn apply(op: &Op, inputs: &[&Tensor], tensor: impl Fn(&str) -> Tensor, mode: Mode) -> Tensor {
     let x = inputs[0];
+    let training = mode != Mode::Inference;
     match op {
         Op::Face(_) => x.shallow_clone(),
-        Op::Conv(conv) => convolve(conv, x, tensor("weight"), conv.bias.then(|| tensor("bias"))),
-        Op::Linear { bias, .. } => x.linear(tensor("weight"), bias.then(|| tensor("bias"))),
+        Op::Conv(conv) => convolve(
+            conv,
+            x,
+            &tensor("weight"),
+            conv.bias.then(|| tensor("bias")),
+        ),
+        Op::Linear { bias, .. } => x.linear(&tensor("weight"), bias.then(|| tensor("bias"))),
         Op::Maxout { out, pieces, bias } => x
-            .linear(tensor("weight"), bias.then(|| tensor("bias")))
+            .linear(&tensor("weight"), bias.then(|| tensor("bias")))
             .view([-1, *pieces as i64, *out as i64])
             .amax([1i64].as_slice(), false),
-        Op::BatchNorm => x.batch_norm(
-            Some(tensor("weight")),
-            Some(tensor("bias")),
-            Some(tensor("running_mean")),
-            Some(tensor("running_var")),
-            mode == Mode::Train,
-            BATCH_NORM_MOMENTUM,
-            f64::from(BATCH_NORM_EPSILON),
-            false,
-        ),
+        Op::BatchNorm => {
+            let statistic = |name| (mode != Mode::Rehearse).then(|| tensor(name));
+            x.batch_norm(
+                Some(tensor("weight")),
+                Some(tensor("bias")),
+                statistic("running_mean"),
+                statistic("running_var"),
+                training,
+                BATCH_NORM_MOMENTUM,
+                f64::from(BATCH_NORM_EPSILON),
+                false,
+            )
+        }
         Op::Lrn(lrn) => normalize_locally(lrn, x),
         Op::Relu => x.relu(),
-        Op::PRelu => x.prelu(tensor("slope")),
+        Op::PRelu => x.prelu(&tensor("slope")),
         Op::MaxPool(window) => max_pool(window, x),
         Op::L2Pool(window) => l2_pool(window, x),
         Op::GlobalAveragePool => x.mean_dim([2i64, 3].as_slice(), true, x.kind()),
         Op::Concat => Tensor::cat(inputs, 1),
         Op::Add => x + inputs[1],
         Op::Flatten => x.flatten(1, -1),
-        Op::Dropout { probability } => x.dropout(f64::from(*probability), mode == Mode::Train),
+        Op::Dropout { probability } => x.dropout(f64::from(*probability), training),
         Op::L2Normalize => {
             let norm = x.norm_scalaropt_dim(2.0, [1i64].as_slice(), true);
             x / norm.clamp_min(f64::from(L2_EPSILON))
@@ -62,7 +68,7 @@ pub fn apply<'a>(
     }
 }
 
-fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Tensor {
     let (x, padding) = pad(&conv.window, x, 0.0);
     let stride = conv.window.stride as i64;
     x.conv2d(
