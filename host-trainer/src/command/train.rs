@@ -21,7 +21,8 @@ pub struct Arguments {
     /// What to train and how, in TOML
     #[arg(long)]
     config: PathBuf,
-    /// Aligned faces: a folder per identity, or manifest.tsv with tar files
+    /// Aligned faces: a folder per identity (also as in VGGFace2, CASIA-WebFace, LFW), tar files
+    /// with manifest.tsv, or tar shards
     #[arg(long)]
     data: PathBuf,
     /// Folder of the run, made anew
