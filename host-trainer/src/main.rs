@@ -16,6 +16,7 @@ enum Command {
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
     Doctor(command::doctor::Arguments),
+    Bench(command::bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
+        Command::Bench(arguments) => command::bench::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
