@@ -90,7 +90,7 @@ impl Stepper {
         let size = 3 * (self.side * self.side) as usize;
         let rows = |rows: &[usize]| {
             let faces = rows.iter().map(|row| &self.faces[row * size..][..size]);
-            let faces: Vec<f32> = faces.flatten().copied().collect();
+            let faces = faces.collect::<Vec<&[f32]>>().concat();
             let faces = Tensor::from_slice(&faces).view([-1, 3, self.side, self.side]);
             faces.to_device(device)
         };
@@ -112,5 +112,24 @@ impl Stepper {
             triplets: step.outcome.mined.triplets.len(),
             loss: step.outcome.parts.sum(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_teaches_and_moves_weights() {
+        let text = "network = 'mobilefacenet'\nwidth = 0.125\nsteps = 9\nseed = 1\n\
+                    batch = { identities = 3, per_identity = 2 }\n\
+                    optimizer = { kind = 'ada_grad', learning_rate = 0.001 }\n";
+        let mut stepper = Stepper::new(toml::from_str(text).unwrap()).unwrap();
+        assert_eq!(stepper.batch(), 6);
+        assert!(stepper.parameters() > 1000);
+        let (first, second) = (stepper.step().unwrap(), stepper.step().unwrap());
+        assert!(first.triplets > 0 && second.triplets > 0);
+        assert!(first.mining < first.whole);
+        assert_ne!(first.loss, second.loss);
     }
 }
