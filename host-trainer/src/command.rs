@@ -6,5 +6,6 @@ pub mod describe;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
+pub mod plot;
 pub mod prepare;
 pub mod train;

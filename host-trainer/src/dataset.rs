@@ -22,6 +22,7 @@ pub mod window;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -29,7 +30,7 @@ use sha2::{Digest, Sha256};
 pub use error::DatasetError;
 use index::Index;
 use layout::Layout;
-use window::{Chunk, Window};
+use window::{Chunk, Memory, Window};
 
 /// Side of the standard crop as a share of an aligned picture's side.
 pub const CROP_SHARE: f64 = 112.0 / 128.0;
@@ -80,6 +81,7 @@ pub struct Dataset {
     pub layout: Layout,
     folder: PathBuf,
     tars: Vec<PathBuf>,
+    memory: Arc<Memory>,
     store: Store,
 }
 
@@ -124,6 +126,7 @@ impl Dataset {
             layout,
             folder: folder.to_owned(),
             tars: indexed.tars,
+            memory: Arc::default(),
             store: Store::Streamed {
                 chunks: Vec::new(),
                 window_bytes: memory_bytes / 2,
@@ -145,6 +148,11 @@ impl Dataset {
     pub fn total_bytes(&self) -> u64 {
         let lengths = self.pictures.iter().map(|picture| picture.length);
         lengths.map(u64::from).sum()
+    }
+
+    /// The most bytes of pictures that were in memory at once, so far.
+    pub fn peak_bytes(&self) -> u64 {
+        self.memory.peak.load(Ordering::Relaxed)
     }
 
     /// Whether the set is larger than its memory and read window by window.

@@ -17,6 +17,7 @@ pub mod model_card;
 pub mod network;
 pub mod onnx;
 pub mod plot;
+pub mod preparation;
 pub mod reference;
 pub mod run;
 pub mod teacher;

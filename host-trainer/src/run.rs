@@ -138,6 +138,7 @@ impl Run {
                 folder.join(LAST).display()
             );
         }
+        tidy(folder)?;
         let metrics = metrics::Writer::resume(&folder.join(METRICS), step)?;
         let events = EventWriter::resume(folder, step)?;
         Self::open(folder, metrics, events, config.keep, lock)
@@ -276,6 +277,19 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
+}
+
+/// Removes files that a killed process was writing; the run is locked.
+fn tidy(folder: &Path) -> anyhow::Result<()> {
+    let place = || format!("cannot tidy {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(place)? {
+        let entry = entry.with_context(place)?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(atomic_file::TEMPORARY) {
+            std::fs::remove_file(entry.path()).with_context(place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Config and origin of a run that is there.

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+/// Names of files that are being written begin so; one that is left over is a crash's.
+pub const TEMPORARY: &str = ".writing-";
+
 /// Who may read the file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
@@ -41,7 +44,7 @@ pub fn replace_with(
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(TEMPORARY);
     let permissions = permissions(readers);
     if let Some(permissions) = permissions {
         builder.permissions(permissions);

@@ -1,6 +1,7 @@
 //! The range of every value of a config.
 
 use super::{BatchConfig, Config, Precision};
+use crate::dataset::augment::Augment;
 use crate::torch::device::DeviceChoice;
 use crate::triplet::Mining;
 
@@ -180,7 +181,7 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
         misfit(
             config.augment.is_usable(),
             "augment",
-            "shares and probabilities from 0 to 1",
+            Augment::USABLE,
             &config.augment,
         ),
         misfit(sides, "early.side_px", "16 to 1024", &early),

@@ -5,6 +5,8 @@
 //! and a large one is soon whole. A batch depends on seed, epoch and its number alone: a run that
 //! goes on from [`Batch::next`] gets the batches it would have got, with any number of workers.
 
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::align::AlignedFace;
 use shared::picture::PictureError;
@@ -20,7 +23,7 @@ use shared::preprocessing::Preprocessing;
 use super::augment::Augment;
 use super::sampler::Shape;
 use super::{Dataset, DatasetError};
-use threads::{Head, Slice};
+use threads::{Head, Slice, Threads};
 
 /// One in so many pictures of a set may be damaged before training stops.
 const DAMAGED_ONE_IN: usize = 1000;
@@ -56,13 +59,17 @@ pub struct Batch {
 
 impl Batch {
     /// Those faces as the network takes them: f32 [rows, 3, S, S], normalized by the recipe of
-    /// Usher's networks, face after face.
+    /// Usher's networks, face after face; on all cores.
     pub fn normalized(&self, rows: &[usize]) -> Vec<f32> {
         let recipe = Preprocessing::usher(self.side_px);
-        let mut values = Vec::with_capacity(rows.len() * 3 * (self.side_px as usize).pow(2));
-        for row in rows {
-            values.extend_from_slice(recipe.normalize(&self.faces[*row]).values());
-        }
+        let face_values = 3 * (self.side_px as usize).pow(2);
+        let mut values = vec![0.0; rows.len() * face_values];
+        values
+            .par_chunks_mut(face_values)
+            .zip(rows)
+            .for_each(|(values, row)| {
+                values.copy_from_slice(recipe.normalize(&self.faces[*row]).values());
+            });
         values
     }
 
@@ -106,7 +113,7 @@ pub enum LoaderError {
     },
     /// An epoch has no batch at all.
     #[error(
-        "no two pictures of one identity meet in a window of {window_bytes} bytes: expected some; give more memory, or write shards with an identity's pictures together"
+        "no two identities with two pictures each meet in a batch: with windows of {window_bytes} bytes, give more memory or write shards with an identity's pictures together; with batches of one source, mix them"
     )]
     Empty {
         /// Size of a window.
@@ -121,12 +128,17 @@ pub enum LoaderError {
 #[derive(Debug)]
 pub struct Loader {
     dataset: Arc<Dataset>,
-    heads: Receiver<Result<Head, LoaderError>>,
-    slices: Receiver<Slice>,
-    early: HashMap<u64, Vec<Slice>>,
+    plan: Plan,
     side_px: u32,
+    workers: usize,
+    next: Position,
     damaged: BTreeSet<usize>,
     waited: Duration,
+    early: HashMap<u64, Vec<Slice>>,
+    heads: Receiver<Result<Head, LoaderError>>,
+    slices: Receiver<Slice>,
+    /// Last, so that the threads find the receivers dropped and end.
+    _threads: Threads,
 }
 
 impl Loader {
@@ -139,16 +151,35 @@ impl Loader {
         from: Position,
         workers: usize,
     ) -> Self {
-        let (heads, slices) = threads::start(dataset, plan, side_px, from, workers.max(1));
+        let workers = workers.max(1);
+        let (heads, slices, threads) = threads::start(dataset, plan, side_px, from, workers);
         Self {
             dataset: Arc::clone(dataset),
-            heads,
-            slices,
-            early: HashMap::new(),
+            plan,
             side_px,
+            workers,
+            next: from,
             damaged: BTreeSet::new(),
             waited: Duration::ZERO,
+            early: HashMap::new(),
+            heads,
+            slices,
+            _threads: threads,
         }
+    }
+
+    /// Goes on behind the last batch with faces of another side, counting on; what was prepared
+    /// ahead is dropped.
+    pub fn change_side(&mut self, side_px: u32) {
+        let fresh = Self::start(&self.dataset, self.plan, side_px, self.next, self.workers);
+        let before = std::mem::replace(self, fresh);
+        self.waited = before.waited;
+        self.damaged.clone_from(&before.damaged);
+    }
+
+    /// Where the next batch is: what a checkpoint saves.
+    pub fn position(&self) -> Position {
+        self.next
     }
 
     /// The next batch.
@@ -190,6 +221,7 @@ impl Loader {
                 }
             }
             slices.sort_unstable_by_key(|slice| slice.first_row);
+            self.next = head.next;
             let batch = self.assemble(&head, slices)?;
             if !batch.faces.is_empty() {
                 return Ok(batch);

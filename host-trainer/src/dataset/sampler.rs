@@ -175,3 +175,141 @@ fn fill(groups: Vec<Vec<usize>>, shape: Shape, batches: &mut Vec<Vec<usize>>) {
         batches.push(batch);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::dataset::tests::{in_shards, set};
+
+    const SHAPE: Shape = Shape {
+        identities: 3,
+        per_identity: 4,
+        fill: Fill::Pictures,
+        mixing: Mixing::Free,
+    };
+
+    /// Identities with 2, 3, ... 12 pictures.
+    fn identities() -> Vec<(String, usize)> {
+        let name = |count| (format!("with {count:02}"), count);
+        (2..=12).map(name).collect()
+    }
+
+    fn all_batches(epoch: &Epoch) -> Vec<Vec<usize>> {
+        let windows = epoch.windows.iter();
+        windows.flat_map(|it| it.batches.clone()).collect()
+    }
+
+    /// How many pictures of each identity a batch has.
+    fn members(dataset: &Dataset, batch: &[usize]) -> Vec<usize> {
+        let mut counts = vec![0; dataset.identities.len()];
+        for picture in batch {
+            counts[dataset.pictures[*picture].identity] += 1;
+        }
+        counts.retain(|count| *count > 0);
+        counts
+    }
+
+    #[test]
+    fn every_picture_once_and_never_alone() {
+        let (_folder, dataset) = set(&[("one", &identities())], u64::MAX);
+        let found = epoch(&dataset, SHAPE, 1, 0);
+        let batches = all_batches(&found);
+        assert!(batches.iter().all(|batch| batch.len() <= 12));
+        for batch in &batches {
+            assert!(!members(&dataset, batch).contains(&1), "{batch:?}");
+        }
+        let seen: BTreeSet<usize> = batches.concat().into_iter().collect();
+        assert_eq!(seen.len(), batches.concat().len(), "none twice");
+        assert_eq!(seen.len() + found.left_out, 77);
+        assert!(found.left_out <= 5, "only a short last batch is left out");
+    }
+
+    #[test]
+    fn the_seed_and_the_epoch_decide() {
+        let (_folder, dataset) = set(&[("one", &identities())], u64::MAX);
+        let of = |seed, number| epoch(&dataset, SHAPE, seed, number);
+        assert_eq!(of(1, 5), of(1, 5));
+        assert_ne!(of(1, 5), of(1, 6));
+        assert_ne!(of(1, 5), of(2, 5));
+    }
+
+    #[test]
+    fn one_source_keeps_groups_apart_and_in_proportion() {
+        let poor: Vec<_> = (0..9).map(|it| (format!("poor {it}"), 2)).collect();
+        let both = [&identities()[..4], &[("poor 3".to_owned(), 1)]].concat();
+        let sets: [(&str, &[(String, usize)]); 3] =
+            [("one", &identities()), ("two", &poor), ("three", &both)];
+        let (_folder, dataset) = set(&sets, u64::MAX);
+        let shape = Shape {
+            mixing: Mixing::OneSource,
+            ..SHAPE
+        };
+        let found = epoch(&dataset, shape, 1, 0);
+        let mut pictures = [0; 3];
+        for batch in all_batches(&found) {
+            let group = dataset.pictures[batch[0]].group;
+            assert!(batch.iter().all(|it| dataset.pictures[*it].group == group));
+            assert!(!members(&dataset, &batch).contains(&1), "{batch:?}");
+            pictures[group] += batch.len();
+        }
+        let by_name = |name| pictures[dataset.groups.iter().position(|it| it == name).unwrap()];
+        assert!(by_name("one") >= 72, "{pictures:?}");
+        // A last batch of fewer than half the pictures is left out; so is who is alone in "three".
+        assert!((12..=18).contains(&by_name("two")), "{pictures:?}");
+        assert!((9..=14).contains(&by_name("three")), "{pictures:?}");
+        assert_eq!(
+            pictures.iter().sum::<usize>() + found.left_out,
+            77 + 18 + 15
+        );
+        let groups = |epoch: &Epoch| -> Vec<usize> {
+            let batches = all_batches(epoch);
+            batches
+                .iter()
+                .map(|it| dataset.pictures[it[0]].group)
+                .collect()
+        };
+        assert!(!groups(&found).is_sorted(), "groups take turns");
+    }
+
+    #[test]
+    fn the_papers_batches_count_identities() {
+        let (_folder, dataset) = set(&[("one", &identities())], u64::MAX);
+        let shape = Shape {
+            identities: 5,
+            per_identity: 40,
+            fill: Fill::Identities,
+            mixing: Mixing::Free,
+        };
+        let found = epoch(&dataset, shape, 1, 0);
+        let batches = all_batches(&found);
+        // 11 identities, none of which has 40 pictures: two batches of five, one is left over.
+        assert_eq!(batches.len(), 2);
+        for batch in &batches {
+            assert_eq!(members(&dataset, batch).len(), 5);
+        }
+        assert!((2..=12).contains(&found.left_out));
+    }
+
+    #[test]
+    fn windows_hold_what_their_batches_need() {
+        let (_folder, dataset) = in_shards(12, 30, 4_000);
+        assert!(dataset.is_streamed());
+        let found = epoch(&dataset, SHAPE, 1, 0);
+        assert!(found.windows.len() > 3, "{}", found.windows.len());
+        let mut held = BTreeSet::new();
+        for window in &found.windows {
+            for picture in window.batches.concat() {
+                assert!(window.pictures.binary_search(&picture).is_ok());
+            }
+            held.extend(window.pictures.iter().copied());
+        }
+        assert_eq!(held.len(), dataset.pictures.len(), "all pictures are read");
+        assert_ne!(found, epoch(&dataset, SHAPE, 1, 1));
+        let used: usize = all_batches(&found).iter().map(Vec::len).sum();
+        assert_eq!(used + found.left_out, dataset.pictures.len());
+        // Shards that cut identities apart cost single pictures and short last batches.
+        assert!(found.left_out * 4 < used, "{} of {used}", found.left_out);
+    }
+}

@@ -8,6 +8,8 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rand::Rng;
@@ -34,8 +36,40 @@ pub struct Window {
     /// Picture and where its bytes end, in the order of pictures.
     ends: Vec<(usize, usize)>,
     bytes: Vec<u8>,
-    /// Handed back when the window is dropped.
+    /// Given back when the window is dropped.
+    _counted: Counted,
     _room: Option<Room>,
+}
+
+/// Bytes of pictures in memory, of all windows of a set.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    held: AtomicU64,
+    /// The most there ever were.
+    pub(super) peak: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Counted {
+    memory: Arc<Memory>,
+    bytes: u64,
+}
+
+impl Counted {
+    fn new(memory: &Arc<Memory>, bytes: u64) -> Self {
+        let held = memory.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        memory.peak.fetch_max(held, Ordering::Relaxed);
+        Self {
+            memory: Arc::clone(memory),
+            bytes,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.memory.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Window {
@@ -51,6 +85,7 @@ impl Window {
             end += dataset.pictures[*picture].length as usize;
             ends.push((*picture, end));
         }
+        let counted = Counted::new(&dataset.memory, end as u64);
         let mut bytes = vec![0; end];
         // Filled in the order of the files, so that the disk reads ahead rightly.
         let mut order: Vec<usize> = (0..pictures.len()).collect();
@@ -86,6 +121,7 @@ impl Window {
         Ok(Self {
             ends,
             bytes,
+            _counted: counted,
             _room: room,
         })
     }
@@ -105,11 +141,6 @@ impl Window {
             }
             Err(_) => panic!("picture {picture} is not in this window"),
         }
-    }
-
-    /// Bytes of memory that its pictures take.
-    pub fn len_bytes(&self) -> usize {
-        self.bytes.len()
     }
 }
 

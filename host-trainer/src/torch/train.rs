@@ -132,7 +132,6 @@ struct Training<'a> {
     state: State,
     guard: Guard,
     loader: Loader,
-    plan: Plan,
     own_side: u32,
     side_px: u32,
     started: Instant,
@@ -178,7 +177,6 @@ impl<'a> Training<'a> {
             learner,
             guard,
             loader,
-            plan,
             own_side,
             side_px,
             started: Instant::now(),
@@ -207,10 +205,8 @@ impl<'a> Training<'a> {
     fn next_batch(&mut self, progress: f64) -> anyhow::Result<Batch> {
         let side_px = self.job.config.side_px(progress, self.own_side);
         if side_px != self.side_px {
-            self.waited_before += self.loader.waited().as_secs_f64();
             self.side_px = side_px;
-            let (data, from) = (&self.job.dataset, self.state.position);
-            self.loader = Loader::start(data, self.plan, side_px, from, self.job.workers);
+            self.loader.change_side(side_px);
         }
         Ok(self.loader.next_batch()?)
     }

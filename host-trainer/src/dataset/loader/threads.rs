@@ -1,8 +1,10 @@
 //! The loader's threads: one reads ahead, one hands out slices of batches, the others decode them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -59,6 +61,23 @@ struct Ready {
     batches: Vec<(Position, Position, Vec<usize>)>,
 }
 
+/// All threads of a loader; dropping it waits for their end, for which the receivers must be gone.
+#[derive(Debug)]
+pub(super) struct Threads {
+    stop: Arc<AtomicBool>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for handle in self.handles.drain(..) {
+            // One that panicked has been noticed by `next_batch`, or nobody waits for it.
+            let _ = handle.join();
+        }
+    }
+}
+
 type Heads = Receiver<Result<Head, LoaderError>>;
 
 /// Starts all of them; each ends once the receivers are dropped.
@@ -68,23 +87,29 @@ pub(super) fn start(
     side_px: u32,
     from: Position,
     workers: usize,
-) -> (Heads, Receiver<Slice>) {
+) -> (Heads, Receiver<Slice>, Threads) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut handles = Vec::new();
     let (ready, windows) = sync_channel(0);
-    let reader = Arc::clone(dataset);
-    std::thread::spawn(move || read_ahead(&reader, plan, from, &ready));
+    let (reader, stopped) = (Arc::clone(dataset), Arc::clone(&stop));
+    handles.push(std::thread::spawn(move || {
+        read_ahead(&reader, plan, from, &ready, &stopped);
+    }));
 
     let pictures = plan.shape.identities * plan.shape.per_identity;
     let (head, heads) = sync_channel(if pictures < LARGE { AHEAD } else { 1 });
     let (job, jobs) = channel();
-    std::thread::spawn(move || hand_out(&windows, &head, &job));
+    handles.push(std::thread::spawn(move || hand_out(&windows, &head, &job)));
 
     let (slice, slices) = channel();
     let jobs = Arc::new(Mutex::new(jobs));
     for _ in 0..workers {
         let (dataset, jobs, slice) = (Arc::clone(dataset), Arc::clone(&jobs), slice.clone());
-        std::thread::spawn(move || work(&dataset, &plan, side_px, &jobs, &slice));
+        handles.push(std::thread::spawn(move || {
+            work(&dataset, &plan, side_px, &jobs, &slice);
+        }));
     }
-    (heads, slices)
+    (heads, slices, Threads { stop, handles })
 }
 
 /// Reads window after window, while the one before is used.
@@ -93,6 +118,7 @@ fn read_ahead(
     plan: Plan,
     from: Position,
     ready: &SyncSender<Result<Ready, LoaderError>>,
+    stop: &AtomicBool,
 ) {
     let rooms = Rooms::new();
     let mut from = from;
@@ -133,7 +159,11 @@ fn read_ahead(
             let window = match &dataset.store {
                 Store::Held(all) => Ok(Arc::clone(all)),
                 Store::Streamed { .. } => {
-                    Window::read(dataset, &pictures, Some(rooms.wait())).map(Arc::new)
+                    let room = rooms.wait();
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    Window::read(dataset, &pictures, Some(room)).map(Arc::new)
                 }
             };
             let failed = window.is_err();
