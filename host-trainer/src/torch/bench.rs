@@ -60,7 +60,9 @@ impl Stepper {
         let pixels = count * 3 * (side * side) as usize;
         let each = config.batch.per_identity;
         Ok(Self {
-            faces: (0..pixels).map(|_| random.random_range(-1.0..1.0)).collect(),
+            faces: (0..pixels)
+                .map(|_| random.random_range(-1.0..1.0))
+                .collect(),
             side,
             identities: (0..count).map(|index| (index / each) as i64).collect(),
             pictures: (0..count).collect(),
