@@ -1,34 +1,56 @@
-//! Aligned training faces: a folder per identity, or tar files with a manifest.
+//! Aligned training faces: an index of who is on which picture, and the pictures' bytes.
 //!
 //! Every picture is a face aligned to the template at 112/128 of its side: the standard crop with
-//! a margin of 8/128 around it for jitter, as `prepare` writes them. Pictures are held in memory
-//! as the compressed bytes they were read as.
+//! a margin of 8/128 around it for jitter, as `prepare` writes them. A set that fits the memory
+//! budget is held there as the compressed bytes it was read as; of a larger one only the index is,
+//! about 100 bytes a picture, and its bytes are read window by window ([`window`]).
 
 pub mod augment;
+mod error;
 pub mod folder;
+mod index;
+pub mod layout;
 pub mod lfw;
 pub mod loader;
 pub mod sampler;
-pub mod tars;
+mod shards;
+mod tars;
+#[cfg(test)]
+mod tests;
+pub mod window;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use error::DatasetError;
+use index::Index;
+use layout::Layout;
+use window::{Chunk, Memory, Window};
+
 /// Side of the standard crop as a share of an aligned picture's side.
 pub const CROP_SHARE: f64 = 112.0 / 128.0;
 
-/// One picture, still compressed.
+/// Bytes of pictures held in memory at most, unless told otherwise: 2 GiB.
+pub const MEMORY_BYTES: u64 = 2 << 30;
+
+/// One picture of the index.
 #[derive(Debug)]
 pub struct Picture {
-    /// Where it came from, for messages: a path, or a tar and the path inside.
-    pub name: PathBuf,
     /// Index into [`Dataset::identities`].
     pub identity: usize,
-    /// The file's bytes.
-    pub bytes: Vec<u8>,
+    /// Index into [`Dataset::groups`]: pictures that were cut in one style.
+    pub group: usize,
+    /// Which tar it is in; none for a file of its own.
+    tar: Option<u32>,
+    offset: u64,
+    length: u32,
+    /// Inside the tar, or below the data set's folder.
+    path: Box<Path>,
 }
 
 /// What a share of the pictures came from, for the model card.
@@ -53,270 +75,136 @@ pub struct Dataset {
     pub pictures: Vec<Picture>,
     /// Where they came from.
     pub sources: Vec<Source>,
+    /// Names of the groups of pictures cut in one style: a tar, or the shards of one name.
+    pub groups: Vec<String>,
+    /// How the set was laid out.
+    pub layout: Layout,
+    folder: PathBuf,
+    tars: Vec<PathBuf>,
+    memory: Arc<Memory>,
+    store: Store,
 }
 
-/// Why a data set could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum DatasetError {
-    /// The file system refused.
-    #[error("cannot read {path}: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+/// Where the bytes are.
+#[derive(Debug)]
+enum Store {
+    /// All in memory.
+    Held(Arc<Window>),
+    /// On the disk; read in windows of so many bytes, made of chunks in an order of each epoch's
+    /// own.
+    Streamed {
+        chunks: Vec<Chunk>,
+        window_bytes: u64,
     },
-    /// A line of the manifest is not one.
-    #[error(
-        "{path}, line {line}: expected tar, path, identity, source and licence separated by tabs, found {found:?}"
-    )]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// Line number, from 1.
-        line: usize,
-        /// The line.
-        found: String,
-    },
-    /// A picture stands in the manifest twice.
-    #[error(
-        "{path}, line {line}: expected each picture once, found it again; take one of the two lines out"
-    )]
-    Twice {
-        /// The manifest.
-        path: PathBuf,
-        /// Line number, from 1.
-        line: usize,
-    },
-    /// The manifest and its tars disagree.
-    #[error(
-        "{tar} lacks {count} pictures that {manifest} lists, {example} among them: fetch both again from one place"
-    )]
-    Missing {
-        /// The tar file.
-        tar: PathBuf,
-        /// The manifest.
-        manifest: PathBuf,
-        /// Pictures lacking.
-        count: usize,
-        /// One of them.
-        example: String,
-    },
-    /// Nothing to learn from.
-    #[error(
-        "{path} holds {identities} identities with at least two pictures: expected two or more, as <identity>/<picture>.jpg or as manifest.tsv with tar files"
-    )]
-    TooSmall {
-        /// The folder.
-        path: PathBuf,
-        /// Identities found.
-        identities: usize,
-    },
-}
-
-/// A picture as a reader finds it.
-struct Found {
-    name: PathBuf,
-    identity: String,
-    source: String,
-    licence: String,
-    bytes: Vec<u8>,
 }
 
 impl Dataset {
-    /// Reads `folder`: tar files if it holds a `manifest.tsv`, else a folder per identity.
+    /// Reads the set in `folder`, whatever its [`Layout`], in [`MEMORY_BYTES`] of memory.
+    ///
+    /// # Errors
+    /// As [`Dataset::open_within`].
+    pub fn open(folder: &Path) -> Result<Self, DatasetError> {
+        Self::open_within(folder, MEMORY_BYTES)
+    }
+
+    /// Reads the set in `folder`; its pictures take at most `memory_bytes` of memory, now and in
+    /// training. A larger set is streamed: two windows of half the budget each.
     ///
     /// Identities with a single picture are left out: they have no genuine pair.
     ///
     /// # Errors
     /// A [`DatasetError`] naming the file.
-    pub fn open(folder: &Path) -> Result<Self, DatasetError> {
-        let manifest = folder.join("manifest.tsv");
-        let found = if manifest.exists() {
-            tars::read(folder, &manifest)?
-        } else {
-            folder::read(folder)?
+    pub fn open_within(folder: &Path, memory_bytes: u64) -> Result<Self, DatasetError> {
+        let mut index = Index::default();
+        let layout = layout::read(folder, &mut index)?;
+        let indexed = index.finish(folder)?;
+        let mut dataset = Self {
+            identities: indexed.identities,
+            pictures: indexed.pictures,
+            sources: indexed.sources,
+            groups: indexed.groups,
+            layout,
+            folder: folder.to_owned(),
+            tars: indexed.tars,
+            memory: Arc::default(),
+            store: Store::Streamed {
+                chunks: Vec::new(),
+                window_bytes: memory_bytes / 2,
+            },
         };
-        Self::collect(folder, found)
+        dataset.store = if dataset.total_bytes() <= memory_bytes {
+            let all: Vec<usize> = (0..dataset.pictures.len()).collect();
+            Store::Held(Arc::new(Window::read(&dataset, &all, None)?))
+        } else {
+            Store::Streamed {
+                chunks: window::chunks(&dataset, memory_bytes / 2),
+                window_bytes: memory_bytes / 2,
+            }
+        };
+        Ok(dataset)
     }
 
-    fn collect(folder: &Path, found: Vec<Found>) -> Result<Self, DatasetError> {
-        let mut by_identity: BTreeMap<String, Vec<Found>> = BTreeMap::new();
-        for picture in found {
-            by_identity
-                .entry(picture.identity.clone())
-                .or_default()
-                .push(picture);
-        }
-        by_identity.retain(|_, pictures| pictures.len() >= 2);
-        if by_identity.len() < 2 {
-            return Err(DatasetError::TooSmall {
-                path: folder.to_owned(),
-                identities: by_identity.len(),
-            });
-        }
-        let sources = summarize(&by_identity);
-        let identities = by_identity.keys().cloned().collect();
-        let pictures = by_identity.into_values().enumerate();
-        let pictures = pictures.flat_map(|(identity, pictures)| {
-            pictures.into_iter().map(move |found| Picture {
-                name: found.name,
-                identity,
-                bytes: found.bytes,
-            })
-        });
-        Ok(Self {
-            identities,
-            pictures: pictures.collect(),
-            sources,
-        })
+    /// Bytes of all pictures.
+    pub fn total_bytes(&self) -> u64 {
+        let lengths = self.pictures.iter().map(|picture| picture.length);
+        lengths.map(u64::from).sum()
     }
 
-    /// Indices of the pictures of each identity.
-    pub fn by_identity(&self) -> Vec<Vec<usize>> {
-        let mut lists = vec![Vec::new(); self.identities.len()];
-        for (index, picture) in self.pictures.iter().enumerate() {
-            lists[picture.identity].push(index);
-        }
-        lists
+    /// The most bytes of pictures that were in memory at once, so far.
+    pub fn peak_bytes(&self) -> u64 {
+        self.memory.peak.load(Ordering::Relaxed)
     }
 
-    /// SHA-256 over all identities and bytes, in hexadecimal: what a run was trained on.
+    /// Whether the set is larger than its memory and read window by window.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.store, Store::Streamed { .. })
+    }
+
+    /// Where a picture came from, for messages: a path, or a tar and the path inside.
+    pub fn name(&self, picture: usize) -> PathBuf {
+        let picture = &self.pictures[picture];
+        match picture.tar {
+            Some(tar) => self.tars[tar as usize].join(&picture.path),
+            None => self.folder.join(&picture.path),
+        }
+    }
+
+    /// A picture's bytes, compressed as in its file; from the disk if the set is streamed.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`] if it cannot be read any more.
+    pub fn bytes(&self, picture: usize) -> Result<Cow<'_, [u8]>, DatasetError> {
+        match &self.store {
+            Store::Held(all) => Ok(Cow::Borrowed(all.bytes(picture))),
+            Store::Streamed { .. } => {
+                let window = Window::read(self, &[picture], None)?;
+                Ok(Cow::Owned(window.bytes(picture).to_owned()))
+            }
+        }
+    }
+
+    /// SHA-256 in hexadecimal that tells what a run was trained on: over all identities and bytes.
+    ///
+    /// Of a streamed set the index is digested instead (identity, length and path of every
+    /// picture), to spare a pass over all of its bytes; such a digest begins with `index-`.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for picture in &self.pictures {
+        for (number, picture) in self.pictures.iter().enumerate() {
             digest.update(self.identities[picture.identity].as_bytes());
             digest.update([0]);
-            digest.update((picture.bytes.len() as u64).to_le_bytes());
-            digest.update(&picture.bytes);
-        }
-        shared::model_id::hex(&digest.finalize())
-    }
-}
-
-fn summarize(by_identity: &BTreeMap<String, Vec<Found>>) -> Vec<Source> {
-    let mut sources: BTreeMap<(&str, &str), Source> = BTreeMap::new();
-    for pictures in by_identity.values() {
-        let mut seen = Vec::new();
-        for picture in pictures {
-            let key = (picture.source.as_str(), picture.licence.as_str());
-            let source = sources.entry(key).or_insert_with(|| Source {
-                name: picture.source.clone(),
-                pictures: 0,
-                identities: 0,
-                licence: picture.licence.clone(),
-            });
-            source.pictures += 1;
-            if !seen.contains(&key) {
-                seen.push(key);
-                source.identities += 1;
+            digest.update(u64::from(picture.length).to_le_bytes());
+            match &self.store {
+                Store::Held(all) => digest.update(all.bytes(number)),
+                Store::Streamed { .. } => {
+                    digest.update(picture.path.as_os_str().as_encoded_bytes());
+                    digest.update([0]);
+                }
             }
         }
-    }
-    sources.into_values().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(path: &Path, bytes: &[u8]) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    #[test]
-    fn a_folder_is_read_in_the_order_of_names_without_lone_pictures() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in [
-            "b/2.jpg",
-            "b/1.PNG",
-            "a/1.jpg",
-            "a/2.jpg",
-            "lone/1.jpg",
-            "b/notes.txt",
-        ] {
-            write(&folder.path().join(name), name.as_bytes());
+        let hex = shared::model_id::hex(&digest.finalize());
+        match self.store {
+            Store::Held(_) => hex,
+            Store::Streamed { .. } => format!("index-{hex}"),
         }
-        let dataset = Dataset::open(folder.path()).unwrap();
-        assert_eq!(dataset.identities, ["a", "b"]);
-        let held: Vec<&[u8]> = dataset
-            .pictures
-            .iter()
-            .map(|picture| &picture.bytes[..])
-            .collect();
-        assert_eq!(held, [&b"a/1.jpg"[..], b"a/2.jpg", b"b/1.PNG", b"b/2.jpg"]);
-        assert_eq!(dataset.by_identity(), [[0, 1], [2, 3]]);
-        let before = dataset.digest();
-        write(&folder.path().join("a/2.jpg"), b"another");
-        assert_ne!(Dataset::open(folder.path()).unwrap().digest(), before);
-    }
-
-    /// Two tars with two identities in common, and a manifest that lists `listed` of the first.
-    fn tars(folder: &Path, listed: &[&str]) {
-        let mut manifest = "tar\tpath\tidentity\tsource\tlicence\n".to_owned();
-        for (tar, paths) in [("one.tar", listed), ("two.tar", &["a/3.jpg", "b/1.jpg"])] {
-            let mut archive = tar::Builder::new(std::fs::File::create(folder.join(tar)).unwrap());
-            for path in ["a/1.jpg", "a/2.jpg", "a/3.jpg", "b/1.jpg"] {
-                let mut header = tar::Header::new_gnu();
-                header.set_size(path.len() as u64);
-                header.set_mode(0o644);
-                archive
-                    .append_data(&mut header, path, path.as_bytes())
-                    .unwrap();
-            }
-            archive.finish().unwrap();
-            for path in paths {
-                let identity = &path[..1];
-                manifest += &format!("{tar}\t{path}\t{identity}\tset of {tar}\tresearch\n");
-            }
-        }
-        write(&folder.join("manifest.tsv"), manifest.as_bytes());
-    }
-
-    #[test]
-    fn tars_give_what_their_manifest_lists() {
-        let folder = tempfile::tempdir().unwrap();
-        tars(folder.path(), &["a/1.jpg", "b/1.jpg"]);
-        let dataset = Dataset::open(folder.path()).unwrap();
-        assert_eq!(dataset.pictures.len(), 4);
-        let names: Vec<&str> = dataset
-            .sources
-            .iter()
-            .map(|source| &source.name[..])
-            .collect();
-        assert_eq!(names, ["set of one.tar", "set of two.tar"]);
-        assert_eq!(
-            (dataset.sources[0].pictures, dataset.sources[0].identities),
-            (2, 2)
-        );
-    }
-
-    #[test]
-    fn a_tar_without_a_listed_picture_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        tars(folder.path(), &["a/1.jpg", "a/9.jpg"]);
-        let error = Dataset::open(folder.path()).unwrap_err().to_string();
-        assert!(
-            error.contains("one.tar") && error.contains("a/9.jpg"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_manifest_line_that_is_none_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        write(&folder.path().join("manifest.tsv"), b"head\nonly\ttwo\n");
-        let error = Dataset::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("manifest.tsv, line 2"), "{error}");
-    }
-
-    #[test]
-    fn one_identity_is_nothing_to_learn_from() {
-        let folder = tempfile::tempdir().unwrap();
-        write(&folder.path().join("a/1.jpg"), b"1");
-        write(&folder.path().join("a/2.jpg"), b"2");
-        let error = Dataset::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("holds 1 identities"), "{error}");
     }
 }

@@ -2,32 +2,45 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DatasetError, Found};
+use super::DatasetError;
+use super::index::{Found, Index};
 
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
 
-pub(super) fn read(folder: &Path) -> Result<Vec<Found>, DatasetError> {
-    let mut found = Vec::new();
-    for identity in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+/// Indexes the folders in `inside`, which is `folder` or lies in it; returns each identity with
+/// the name of its first picture.
+pub(super) fn read(
+    folder: &Path,
+    inside: &Path,
+    index: &mut Index,
+) -> Result<Vec<(String, String)>, DatasetError> {
+    let set = file_name(folder);
+    let mut names = Vec::new();
+    for identity in entries(inside)?.into_iter().filter(|path| path.is_dir()) {
         let name = file_name(&identity);
-        for path in entries(&identity)?
-            .into_iter()
-            .filter(|path| is_picture(path))
-        {
-            let bytes = std::fs::read(&path).map_err(|source| DatasetError::Io {
-                path: path.clone(),
-                source,
+        let mut first = None;
+        for path in entries(&identity)? {
+            if !is_picture(&path) {
+                continue;
+            }
+            let length = match std::fs::metadata(&path) {
+                Ok(metadata) => metadata.len(),
+                Err(source) => return Err(DatasetError::Io { path, source }),
+            };
+            first.get_or_insert_with(|| file_name(&path));
+            index.add(&Found {
+                identity: &name,
+                source: (&set, "not stated"),
+                group: &set,
+                tar: None,
+                path: path.strip_prefix(folder).unwrap_or(&path),
+                offset: 0,
+                length,
             })?;
-            found.push(Found {
-                name: path,
-                identity: name.clone(),
-                source: file_name(folder),
-                licence: "not stated".to_owned(),
-                bytes,
-            });
         }
+        names.extend(first.map(|first| (name, first)));
     }
-    Ok(found)
+    Ok(names)
 }
 
 /// What a folder holds, in the order of names.

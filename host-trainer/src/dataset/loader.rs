@@ -1,157 +1,276 @@
 //! Batches decoded and varied on other threads, in an order that the seed alone decides.
+//!
+//! One thread reads windows of a streamed set ahead, one hands out a batch's faces in slices, and
+//! workers decode the slices: all workers on the same batch, so that few batches wait in memory
+//! and a large one is soon whole. A batch depends on seed, epoch and its number alone: a run that
+//! goes on from [`Batch::next`] gets the batches it would have got, with any number of workers.
 
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use shared::align::AlignedFace;
 use shared::picture::PictureError;
 use shared::preprocessing::Preprocessing;
 
 use super::augment::Augment;
-use super::{Dataset, sampler};
+use super::sampler::Shape;
+use super::{Dataset, DatasetError};
+use threads::{Head, Slice, Threads};
 
-/// Batches that each worker keeps ready.
-const READY: usize = 2;
+/// One in so many pictures of a set may be damaged before training stops.
+const DAMAGED_ONE_IN: usize = 1000;
 
-/// A batch of faces, ready for the network.
-#[derive(Debug)]
+/// A place in the endless row of batches.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// From 0.
+    pub epoch: u64,
+    /// In that epoch, from 0; one that the epoch does not reach means the next epoch's first.
+    pub batch: u64,
+}
+
+/// A batch of faces.
+#[derive(Debug, Clone)]
 pub struct Batch {
-    /// f32 [N, 3, S, S], face after face.
-    pub faces: Vec<f32>,
-    /// Side S, in pixels.
+    /// Cut and varied, not yet normalized: a quarter of the memory of what the network takes.
+    pub faces: Vec<AlignedFace>,
+    /// Side S of the faces, in pixels.
     pub side_px: u32,
     /// Index of each face's identity.
     pub identities: Vec<i64>,
+    /// Index of each face's picture in [`Dataset::pictures`].
+    pub pictures: Vec<usize>,
     /// The epoch it belongs to, from 0.
     pub epoch: u64,
+    /// Where the batch after this one is: what a checkpoint saves and [`Loader::start`] takes.
+    pub next: Position,
+}
+
+impl Batch {
+    /// Those faces as the network takes them: f32 [rows, 3, S, S], normalized by the recipe of
+    /// Usher's networks, face after face; on all cores.
+    pub fn normalized(&self, rows: &[usize]) -> Vec<f32> {
+        let recipe = Preprocessing::usher(self.side_px);
+        let face_values = 3 * (self.side_px as usize).pow(2);
+        let mut values = vec![0.0; rows.len() * face_values];
+        values
+            .par_chunks_mut(face_values)
+            .zip(rows)
+            .for_each(|(values, row)| {
+                values.copy_from_slice(recipe.normalize(&self.faces[*row]).values());
+            });
+        values
+    }
+
+    /// All faces, as [`Batch::normalized`] gives them.
+    pub fn all_normalized(&self) -> Vec<f32> {
+        let rows: Vec<usize> = (0..self.faces.len()).collect();
+        self.normalized(&rows)
+    }
 }
 
 /// What batches are made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Identities in a batch (P).
-    pub identities: usize,
-    /// Pictures of each (K).
-    pub per_identity: usize,
+    /// What a batch is.
+    pub shape: Shape,
     /// How pictures are varied.
     pub augment: Augment,
     /// Decides every order and every variation.
     pub seed: u64,
 }
 
+/// Why there is no next batch.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// The set cannot be read any more.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Too many pictures cannot be decoded.
+    #[error(
+        "{damaged} of {pictures} pictures cannot be decoded: expected at most {limit}; take them out; the last: {last}"
+    )]
+    Damaged {
+        /// Pictures that cannot be decoded, so far.
+        damaged: usize,
+        /// Pictures of the set.
+        pictures: usize,
+        /// How many are left out before training stops.
+        limit: usize,
+        /// What is wrong with the last of them.
+        last: PictureError,
+    },
+    /// An epoch has no batch at all.
+    #[error(
+        "no two identities with two pictures each meet in a batch: with windows of {window_bytes} bytes, give more memory or write shards with an identity's pictures together; with batches of one source, mix them"
+    )]
+    Empty {
+        /// Size of a window.
+        window_bytes: u64,
+    },
+}
+
 /// Endless batches at one side.
+///
+/// A picture that cannot be decoded is left out of its batch and counted ([`Loader::damaged`]):
+/// one in a thousand may be; a set of fewer than a thousand pictures has none to spare.
 #[derive(Debug)]
 pub struct Loader {
-    workers: Vec<Receiver<Result<Batch, PictureError>>>,
-    next: usize,
+    dataset: Arc<Dataset>,
+    plan: Plan,
+    side_px: u32,
+    workers: usize,
+    next: Position,
+    damaged: BTreeSet<usize>,
     waited: Duration,
+    early: HashMap<u64, Vec<Slice>>,
+    heads: Receiver<Result<Head, LoaderError>>,
+    slices: Receiver<Slice>,
+    /// Last, so that the threads find the receivers dropped and end.
+    _threads: Threads,
 }
 
 impl Loader {
-    /// Starts `workers` threads that prepare batches of `side_px` faces from the first batch of
-    /// `from_epoch` on. They end when the loader is dropped.
+    /// Starts `workers` threads that prepare batches of `side_px` faces from `from` on. They end
+    /// when the loader is dropped.
     pub fn start(
         dataset: &Arc<Dataset>,
         plan: Plan,
         side_px: u32,
-        from_epoch: u64,
+        from: Position,
         workers: usize,
     ) -> Self {
         let workers = workers.max(1);
-        let start = |worker: usize| {
-            let (sender, receiver) = sync_channel(READY);
-            let dataset = Arc::clone(dataset);
-            std::thread::spawn(move || {
-                let by_identity = dataset.by_identity();
-                let mut number = 0;
-                for epoch in from_epoch.. {
-                    let Plan {
-                        identities,
-                        per_identity,
-                        seed,
-                        ..
-                    } = plan;
-                    let batches =
-                        sampler::epoch(&by_identity, identities, per_identity, seed, epoch);
-                    for (index, pictures) in batches.iter().enumerate() {
-                        let mine = number % workers == worker;
-                        number += 1;
-                        if !mine {
-                            continue;
-                        }
-                        let mut random = ChaCha8Rng::seed_from_u64(plan.seed ^ 0xface);
-                        random.set_stream(epoch << 32 | index as u64);
-                        let batch = prepare(
-                            &dataset,
-                            pictures,
-                            &plan.augment,
-                            side_px,
-                            epoch,
-                            &mut random,
-                        );
-                        if sender.send(batch).is_err() {
-                            return;
-                        }
-                    }
-                }
-            });
-            receiver
-        };
+        let (heads, slices, threads) = threads::start(dataset, plan, side_px, from, workers);
         Self {
-            workers: (0..workers).map(start).collect(),
-            next: 0,
+            dataset: Arc::clone(dataset),
+            plan,
+            side_px,
+            workers,
+            next: from,
+            damaged: BTreeSet::new(),
             waited: Duration::ZERO,
+            early: HashMap::new(),
+            heads,
+            slices,
+            _threads: threads,
         }
+    }
+
+    /// Goes on behind the last batch with faces of another side, counting on; what was prepared
+    /// ahead is dropped.
+    pub fn change_side(&mut self, side_px: u32) {
+        let fresh = Self::start(&self.dataset, self.plan, side_px, self.next, self.workers);
+        let before = std::mem::replace(self, fresh);
+        self.waited = before.waited;
+        self.damaged.clone_from(&before.damaged);
+    }
+
+    /// Where the next batch is: what a checkpoint saves.
+    pub fn position(&self) -> Position {
+        self.next
     }
 
     /// The next batch.
     ///
     /// # Errors
-    /// A [`PictureError`] naming the picture that could not be decoded.
-    pub fn next_batch(&mut self) -> Result<Batch, PictureError> {
+    /// [`LoaderError`] if the set cannot be read or too much of it is damaged.
+    ///
+    /// # Panics
+    /// If a worker panicked.
+    pub fn next_batch(&mut self) -> Result<Batch, LoaderError> {
         let started = Instant::now();
-        let worker = self.next % self.workers.len();
-        self.next += 1;
-        match self.workers[worker].recv() {
-            Ok(batch) => {
-                self.waited += started.elapsed();
-                batch
-            }
-            Err(_) => panic!("a worker of the loader ended before its loader"),
-        }
+        let batch = self.collect();
+        self.waited += started.elapsed();
+        batch
     }
 
     /// Time that [`Loader::next_batch`] has waited in all.
     pub fn waited(&self) -> Duration {
         self.waited
     }
-}
 
-fn prepare(
-    dataset: &Dataset,
-    pictures: &[usize],
-    augment: &Augment,
-    side_px: u32,
-    epoch: u64,
-    random: &mut ChaCha8Rng,
-) -> Result<Batch, PictureError> {
-    let recipe = Preprocessing::usher(side_px);
-    let mut batch = Batch {
-        faces: Vec::with_capacity(pictures.len() * 3 * (side_px * side_px) as usize),
-        side_px,
-        identities: Vec::with_capacity(pictures.len()),
-        epoch,
-    };
-    for index in pictures {
-        let picture = &dataset.pictures[*index];
-        let frame = shared::picture::decode(&picture.bytes, &picture.name)?;
-        let face = augment.cut(&frame, side_px, random);
-        batch
-            .faces
-            .extend_from_slice(recipe.normalize(&face).values());
-        batch.identities.push(picture.identity as i64);
+    /// Pictures left out so far because they cannot be decoded.
+    pub fn damaged(&self) -> &BTreeSet<usize> {
+        &self.damaged
     }
-    Ok(batch)
+
+    fn collect(&mut self) -> Result<Batch, LoaderError> {
+        loop {
+            let Ok(head) = self.heads.recv() else {
+                panic!("the loader's threads ended before their loader");
+            };
+            let head = head?;
+            let mut slices = self.early.remove(&head.number).unwrap_or_default();
+            while slices.len() < head.slices {
+                match self.slices.recv() {
+                    Ok(slice) if slice.batch == head.number => slices.push(slice),
+                    Ok(slice) => self.early.entry(slice.batch).or_default().push(slice),
+                    Err(_) => panic!("the loader's workers ended before their loader"),
+                }
+            }
+            slices.sort_unstable_by_key(|slice| slice.first_row);
+            self.next = head.next;
+            let batch = self.assemble(&head, slices)?;
+            if !batch.faces.is_empty() {
+                return Ok(batch);
+            }
+        }
+    }
+
+    fn assemble(&mut self, head: &Head, slices: Vec<Slice>) -> Result<Batch, LoaderError> {
+        let mut batch = Batch {
+            faces: Vec::with_capacity(head.pictures.len()),
+            side_px: self.side_px,
+            identities: Vec::with_capacity(head.pictures.len()),
+            pictures: Vec::with_capacity(head.pictures.len()),
+            epoch: head.epoch,
+            next: head.next,
+        };
+        let mut rows = head.pictures.iter();
+        for slice in slices {
+            let faces = match slice.faces {
+                Ok(faces) => faces,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            for (face, picture) in faces.into_iter().zip(rows.by_ref()) {
+                match face {
+                    Ok(face) => {
+                        let identity = self.dataset.pictures[*picture].identity;
+                        batch.faces.push(face);
+                        batch.identities.push(identity as i64);
+                        batch.pictures.push(*picture);
+                    }
+                    Err(error) => self.leave_out(*picture, error)?,
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    fn leave_out(&mut self, picture: usize, error: PictureError) -> Result<(), LoaderError> {
+        self.damaged.insert(picture);
+        let pictures = self.dataset.pictures.len();
+        let limit = pictures / DAMAGED_ONE_IN;
+        if self.damaged.len() <= limit {
+            return Ok(());
+        }
+        Err(LoaderError::Damaged {
+            damaged: self.damaged.len(),
+            pictures,
+            limit,
+            last: error,
+        })
+    }
 }

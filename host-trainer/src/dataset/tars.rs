@@ -1,11 +1,11 @@
 //! Tar files with a `manifest.tsv`: tar, path inside, identity, source, licence.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::{DatasetError, Found};
+use super::DatasetError;
+use super::index::{Found, Index};
+use super::shards::{group_of, members};
 
 struct Line {
     identity: String,
@@ -13,20 +13,19 @@ struct Line {
     licence: String,
 }
 
-pub(super) fn read(folder: &Path, manifest: &Path) -> Result<Vec<Found>, DatasetError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| DatasetError::Io { path, source }
-    };
-    let text = std::fs::read_to_string(manifest).map_err(io(manifest))?;
+pub(super) fn read(folder: &Path, manifest: &Path, index: &mut Index) -> Result<(), DatasetError> {
+    let text = std::fs::read_to_string(manifest).map_err(|source| DatasetError::Io {
+        path: manifest.to_owned(),
+        source,
+    })?;
     let mut tars: Vec<String> = Vec::new();
     let mut listed: HashMap<(String, String), Line> = HashMap::new();
-    for (index, line) in text.lines().enumerate().skip(1) {
+    for (number, line) in text.lines().enumerate().skip(1) {
         let fields: Vec<&str> = line.split('\t').collect();
         let [tar, path, identity, source, licence] = fields[..] else {
             return Err(DatasetError::Manifest {
                 path: manifest.to_owned(),
-                line: index + 1,
+                line: number + 1,
                 found: line.to_owned(),
             });
         };
@@ -42,34 +41,27 @@ pub(super) fn read(folder: &Path, manifest: &Path) -> Result<Vec<Found>, Dataset
         if twice.is_some() {
             return Err(DatasetError::Twice {
                 path: manifest.to_owned(),
-                line: index + 1,
+                line: number + 1,
             });
         }
     }
-    let mut found = Vec::with_capacity(listed.len());
     for tar in tars {
         let path = folder.join(&tar);
-        let file = File::open(&path).map_err(io(&path))?;
-        let mut archive = tar::Archive::new(BufReader::new(file));
-        for entry in archive.entries().map_err(io(&path))? {
-            let mut entry = entry.map_err(io(&path))?;
-            let inside = entry
-                .path()
-                .map_err(io(&path))?
-                .to_string_lossy()
-                .into_owned();
-            let Some(line) = listed.remove(&(tar.clone(), inside.clone())) else {
-                continue; // a folder, or a picture that the manifest leaves out
+        index.tars.push(path.clone());
+        for member in members(&path)? {
+            let inside = member.path.to_string_lossy().into_owned();
+            let Some(line) = listed.remove(&(tar.clone(), inside)) else {
+                continue; // a picture that the manifest leaves out
             };
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(io(&path))?;
-            found.push(Found {
-                name: path.join(inside),
-                identity: line.identity,
-                source: line.source,
-                licence: line.licence,
-                bytes,
-            });
+            index.add(&Found {
+                identity: &line.identity,
+                source: (&line.source, &line.licence),
+                group: group_of(&path),
+                tar: Some(index.tars.len() - 1),
+                path: &member.path,
+                offset: member.offset,
+                length: member.length,
+            })?;
         }
         let mut lacking = listed.keys().filter(|(listed, _)| *listed == tar);
         if let Some((_, example)) = lacking.next() {
@@ -81,5 +73,5 @@ pub(super) fn read(folder: &Path, manifest: &Path) -> Result<Vec<Found>, Dataset
             });
         }
     }
-    Ok(found)
+    Ok(())
 }
