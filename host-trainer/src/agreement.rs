@@ -1,17 +1,22 @@
-//! Agreement: every backend computes what the referee computes, per operator and for whole nets.
+//! Agreement: every backend computes what the referee computes, per operator and for whole nets,
+//! these with trained weights.
 
+mod branches;
 mod cases;
+mod trained;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use shared::OnnxModel;
 
-use crate::network::nn1::nn1;
+use crate::network::{self, Spec};
 use crate::torch::module::Network;
 use crate::torch::operator::Mode;
+use crate::weights::Weights;
 use crate::{onnx, reference};
-use cases::{Case, cases, full_mobilefacenet, mixed};
+use cases::{Case, cases, mixed};
 
 /// Largest difference allowed, relative to the largest value that the referee gives.
 ///
@@ -19,6 +24,30 @@ use cases::{Case, cases, full_mobilefacenet, mixed};
 /// its own order, which has been seen to differ by 8e-7 on unit embeddings of a full NN1. Ten
 /// times that is room for another machine's order; a wrong rule differs by 1e-2 and more.
 const TOLERANCE: f32 = 1e-5;
+
+/// A case with what the referee gives for each face.
+struct Judged {
+    case: Case,
+    expected: [Vec<f32>; 2],
+}
+
+impl Judged {
+    fn new(case: Case) -> Self {
+        let expected = case.expected();
+        Self { case, expected }
+    }
+}
+
+/// The cases for every backend: operators, networks at a fraction of their width, and all
+/// networks trained. Judged once, as the referee is slow.
+static CASES: LazyLock<Vec<Judged>> = LazyLock::new(|| {
+    let all = cases().into_iter().chain(trained::networks());
+    all.map(Judged::new).collect()
+});
+
+/// Those that torch is not asked: see [`mixed`].
+static MIXED: LazyLock<Vec<Judged>> =
+    LazyLock::new(|| mixed().into_iter().map(Judged::new).collect());
 
 impl Case {
     /// What the referee gives for each face.
@@ -49,8 +78,7 @@ impl Case {
 
 #[test]
 fn every_operator_is_among_the_cases() {
-    let cases = cases();
-    let ops = cases.iter().flat_map(|case| case.graph.nodes());
+    let ops = CASES.iter().flat_map(|judged| judged.case.graph.nodes());
     let mut names: Vec<&str> = ops.map(|node| node.op.name()).collect();
     names.sort_unstable();
     names.dedup();
@@ -59,15 +87,19 @@ fn every_operator_is_among_the_cases() {
         [
             "Add",
             "BatchNorm",
+            "Concat",
             "Conv",
             "DepthwiseConv",
             "Dropout",
             "Face",
             "Flatten",
+            "GlobalAveragePool",
             "L2Normalize",
+            "L2Pool",
             "Linear",
             "Lrn",
             "MaxPool",
+            "Maxout",
             "PRelu",
             "Relu"
         ]
@@ -87,6 +119,7 @@ fn by_tract(case: &Case, face: &[f32]) -> Vec<f32> {
 
 /// What the trainer computes for both faces as one batch.
 fn by_torch(case: &Case) -> Vec<f32> {
+    tch::set_num_threads(1); // the tests share few cores
     let device = tch::Device::Cpu;
     let network = Network::new(case.graph.clone(), &case.weights, device).unwrap();
     let shape = case.graph.input();
@@ -98,29 +131,56 @@ fn by_torch(case: &Case) -> Vec<f32> {
 
 #[test]
 fn tract_agrees() {
-    let mut cases = cases();
-    cases.extend(mixed());
-    cases.push(full_mobilefacenet());
-    for case in &cases {
-        for (face, expected) in case.faces.iter().zip(case.expected()) {
-            case.check("tract", &expected, &by_tract(case, face));
+    for Judged { case, expected } in CASES.iter().chain(MIXED.iter()) {
+        for (face, expected) in case.faces.iter().zip(expected) {
+            case.check("tract", expected, &by_tract(case, face));
         }
     }
 }
 
 #[test]
 fn torch_agrees() {
-    for case in cases().iter().chain([&full_mobilefacenet()]) {
-        case.check("torch", &case.expected().concat(), &by_torch(case));
+    for Judged { case, expected } in CASES.iter() {
+        case.check("torch", &expected.concat(), &by_torch(case));
     }
 }
 
 #[test]
 fn full_nn1_agrees() {
-    let case = Case::new("nn1", nn1(128, 1.0).unwrap());
-    let expected = case.expected();
-    case.check("tract", &expected[0], &by_tract(&case, &case.faces[0]));
-    case.check("torch", &expected.concat(), &by_torch(&case));
+    let case = Case::new("nn1", network::build(&Spec::new("nn1")).unwrap());
+    // One face is enough of a network of this size.
+    let face = &case.faces[0];
+    let expected = reference::embed(&case.graph, &case.weights, face).unwrap();
+    case.check("tract", &expected, &by_tract(&case, face));
+    case.check("torch", &expected, &by_torch(&case)[..expected.len()]);
+}
+
+#[test]
+fn torch_embeds_smaller_faces_where_the_size_is_not_fixed() {
+    let mut seen = 0;
+    for name in network::NAMES {
+        let spec = Spec {
+            width: 0.1,
+            ..Spec::new(name)
+        };
+        let graph = network::build(&spec).unwrap();
+        if graph.is_fixed_size() {
+            continue;
+        }
+        seen += 1;
+        let side = i64::from(graph.side_px().unwrap() / 2);
+        let weights = Weights::initialize(&graph, 3);
+        let network = Network::new(graph, &weights, tch::Device::Cpu).unwrap();
+        let faces = tch::Tensor::rand([2, 3, side, side], tch::kind::FLOAT_CPU);
+        let rows = tch::no_grad(|| network.forward(&faces, Mode::Inference));
+        assert_eq!(rows.size(), [2, 128], "{name}");
+        let lengths = rows
+            .square()
+            .sum_dim_intlist([1i64].as_slice(), false, None);
+        let off = (lengths - 1.0).abs().max().double_value(&[]);
+        assert!(off < 1e-5, "{name}: {off}");
+    }
+    assert_eq!(seen, 5);
 }
 
 /// The Python with onnx and onnxruntime that `USHER_PYTHON` names.
@@ -152,11 +212,9 @@ fn onnxruntime_agrees_and_the_checker_accepts() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let mut cases = cases();
-    cases.extend(mixed());
-    cases.push(full_mobilefacenet());
-    for (index, case) in cases.iter().enumerate() {
-        let stem = folder.path().join(format!("{index:02}"));
+    let cases = || CASES.iter().chain(MIXED.iter()).enumerate();
+    for (index, Judged { case, .. }) in cases() {
+        let stem = folder.path().join(format!("{index:03}"));
         let bytes = onnx::model(&case.graph, &case.weights).unwrap();
         std::fs::write(stem.with_extension("onnx"), bytes).unwrap();
         // Both faces as one batch: what one face gives must not depend on the other.
@@ -170,8 +228,8 @@ fn onnxruntime_agrees_and_the_checker_accepts() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    for (index, case) in cases.iter().enumerate() {
-        let found = read_floats(&folder.path().join(format!("{index:02}.output")));
-        case.check("onnxruntime", &case.expected().concat(), &found);
+    for (index, Judged { case, expected }) in cases() {
+        let found = read_floats(&folder.path().join(format!("{index:03}.output")));
+        case.check("onnxruntime", &expected.concat(), &found);
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod calibrate;
 pub mod describe;
+pub mod doctor;
 pub mod evaluate;
 pub mod export;
+pub mod plot;
 pub mod prepare;
 pub mod train;

@@ -1,12 +1,25 @@
 //! What a training run is: one TOML file, saved with the run before it starts.
 
+mod check;
+mod objective;
+mod schedule;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Dataset;
 use crate::dataset::augment::Augment;
+use crate::dataset::sampler::{Fill, Mixing, Shape};
 use crate::network::DEFAULT_DIMENSION;
+use crate::network::Spec;
+use crate::torch::device::DeviceChoice;
 use crate::torch::optimizer::Rule;
+
+pub use objective::{
+    CompatibleConfig, DistillationConfig, Margin, SoftmaxConfig, SoftmaxKind, TripletConfig,
+};
+pub use schedule::{Course, EarlyStage, ScheduleConfig};
 
 /// A training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,20 +27,49 @@ use crate::torch::optimizer::Rule;
 pub struct Config {
     /// Name of the network, one of `network::NAMES`.
     pub network: String,
-    /// Values in an embedding.
+    /// Values in an embedding, 64 to 512.
     #[serde(default = "default_dimension")]
     pub dimension: usize,
+    /// Batch normalization after every convolution; absent: as the network's paper has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_norm: Option<bool>,
+    /// Factor of the network's channels.
+    #[serde(default = "one")]
+    pub width: f64,
     /// Decides first weights, order and variation of pictures.
     #[serde(default)]
     pub seed: u64,
     /// Steps to train, unless minutes are given.
     pub steps: u64,
-    /// Minutes to train, whatever number of steps they come to.
+    /// Minutes to train, whatever number of steps they come to. The schedule then follows the
+    /// clock, and no two runs are alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes: Option<f64>,
+    /// Where to train.
+    #[serde(default)]
+    pub device: DeviceChoice,
+    /// Numbers that activations are computed in.
+    #[serde(default)]
+    pub precision: Precision,
     /// Steps between checkpoints.
     #[serde(default = "default_checkpoint_steps")]
     pub checkpoint_steps: u64,
+    /// Checkpoints kept beside the last and the best.
+    #[serde(default = "default_keep")]
+    pub keep: usize,
+    /// Steps between validations, where there are pairs to validate on.
+    #[serde(default = "default_validation_steps")]
+    pub validation_steps: u64,
+    /// Pairs of a validation, half of them genuine.
+    #[serde(default = "default_validation_pairs")]
+    pub validation_pairs: usize,
+    /// Largest norm of all gradients together; longer ones are scaled down to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_clip: Option<f64>,
+    /// Share of the old in a running average of the weights, which is then what is validated and
+    /// exported (0.999 averages about 1,000 steps); absent: the weights themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
     /// What a batch is.
     pub batch: BatchConfig,
     /// The triplet loss.
@@ -36,6 +78,12 @@ pub struct Config {
     /// Margin softmax beside the triplet loss; without it, triplets alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub softmax: Option<SoftmaxConfig>,
+    /// How a teacher is listened to, where one is given.
+    #[serde(default)]
+    pub distillation: DistillationConfig,
+    /// How an older model's galleries are kept to, where one is given.
+    #[serde(default)]
+    pub compatible: CompatibleConfig,
     /// The optimizer.
     pub optimizer: Rule,
     /// The course of the learning rate.
@@ -57,81 +105,81 @@ pub struct BatchConfig {
     pub identities: usize,
     /// Pictures of each (K), at least 2.
     pub per_identity: usize,
+    /// How identities with fewer pictures are treated.
+    #[serde(default)]
+    pub fill: Fill,
+    /// Whether a batch mixes the set's groups (tar files), which may differ in the style of their
+    /// pictures.
+    #[serde(default)]
+    pub mixing: Mixing,
+    /// Faces whose gradients are computed at once. A batch of more is embedded without gradients
+    /// first and mined as a whole; then what was chosen is back-propagated, a chunk at a time, so
+    /// that memory holds a chunk, not the batch. Absent: the whole batch at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<usize>,
 }
 
-/// The triplet loss.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TripletConfig {
-    /// Margin on squared L2.
-    pub alpha: f64,
-    /// Factor in the sum of losses.
-    pub weight: f64,
-}
-
-impl Default for TripletConfig {
-    /// FaceNet, section 3.2.
-    fn default() -> Self {
-        Self {
-            alpha: 0.2,
-            weight: 1.0,
+impl BatchConfig {
+    /// What the sampler is asked for.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            identities: self.identities,
+            per_identity: self.per_identity,
+            fill: self.fill,
+            mixing: self.mixing,
         }
     }
-}
 
-/// Margin softmax over all training identities.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SoftmaxConfig {
-    /// Factor of cosines before the softmax.
-    pub scale: f64,
-    /// Taken off the true identity's cosine.
-    pub margin: f64,
-    /// Factor in the sum of losses.
-    pub weight: f64,
-}
-
-/// The learning rate over a run: rises linearly, then falls to zero along a half cosine.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ScheduleConfig {
-    /// Share of the run spent rising.
-    pub warmup: f64,
-}
-
-impl Default for ScheduleConfig {
-    fn default() -> Self {
-        Self { warmup: 0.02 }
-    }
-}
-
-impl ScheduleConfig {
-    /// Factor of the learning rate at that share of the run, 0 to 1.
-    pub fn factor(&self, progress: f64) -> f64 {
-        if progress < self.warmup {
-            return progress / self.warmup;
+    /// The identities, rising, that have pictures in each group of the set, where batches keep to
+    /// one group; empty where they mix.
+    pub fn groups_of(&self, dataset: &Dataset) -> Vec<Vec<i64>> {
+        if self.mixing == Mixing::Free {
+            return Vec::new();
         }
-        let falling = (progress - self.warmup) / (1.0 - self.warmup).max(f64::EPSILON);
-        0.5 * (1.0 + (std::f64::consts::PI * falling.min(1.0)).cos())
+        let mut groups = vec![std::collections::BTreeSet::new(); dataset.groups.len()];
+        for picture in &dataset.pictures {
+            groups[picture.group].insert(picture.identity as i64);
+        }
+        groups
+            .into_iter()
+            .map(|identities| identities.into_iter().collect())
+            .collect()
     }
 }
 
-/// A share of the run on smaller faces.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EarlyStage {
-    /// Side of the faces, in pixels.
-    pub side_px: u32,
-    /// The stage ends at that share of the run, 0 to 1.
-    pub until: f64,
+/// Numbers that activations are computed in; weights and gradients are f32 always.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// bfloat16, on CUDA: on a CPU it is slower than f32.
+    Bf16,
 }
 
 fn default_dimension() -> usize {
     DEFAULT_DIMENSION
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 fn default_checkpoint_steps() -> u64 {
     200
+}
+
+fn default_keep() -> usize {
+    3
+}
+
+fn default_validation_steps() -> u64 {
+    500
+}
+
+fn default_validation_pairs() -> usize {
+    600
 }
 
 /// Why a config cannot be used.
@@ -190,87 +238,34 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Value`] naming the first that is not.
     pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let refuse = |key, expected, found: String| {
-            Err(ConfigError::Value {
+        match check::first_misfit(self) {
+            None => Ok(()),
+            Some(check::Misfit {
+                key,
+                expected,
+                found,
+            }) => Err(ConfigError::Value {
                 path: path.to_owned(),
                 key,
                 expected,
                 found,
-            })
-        };
-        let BatchConfig {
-            identities,
-            per_identity,
-        } = self.batch;
-        if identities < 2 {
-            return refuse("batch.identities", "at least 2", identities.to_string());
+            }),
         }
-        if per_identity < 2 {
-            return refuse("batch.per_identity", "at least 2", per_identity.to_string());
+    }
+
+    /// The network to build.
+    pub fn spec(&self) -> Spec {
+        Spec {
+            name: self.network.clone(),
+            dimension: self.dimension,
+            batch_norm: self.batch_norm,
+            width: self.width,
         }
-        if self.steps == 0 {
-            return refuse("steps", "at least 1", "0".to_owned());
-        }
-        if !(self.triplet.alpha > 0.0 && self.triplet.alpha < 4.0) {
-            return refuse(
-                "triplet.alpha",
-                "between 0 and 4",
-                self.triplet.alpha.to_string(),
-            );
-        }
-        let rate = self.optimizer.learning_rate();
-        if !rate.is_finite() || rate <= 0.0 {
-            return refuse("optimizer.learning_rate", "above 0", rate.to_string());
-        }
-        if self.checkpoint_steps == 0 {
-            return refuse("checkpoint_steps", "at least 1", "0".to_owned());
-        }
-        if let Some(minutes) = self
-            .minutes
-            .filter(|minutes| !(1e-3..=1e6).contains(minutes))
-        {
-            return refuse("minutes", "above 0", minutes.to_string());
-        }
-        if !(0.0..1.0).contains(&self.schedule.warmup) {
-            let found = self.schedule.warmup.to_string();
-            return refuse("schedule.warmup", "a share below 1", found);
-        }
-        if let Some(softmax) = self.softmax
-            && ![softmax.scale, softmax.margin, softmax.weight]
-                .iter()
-                .all(|value| (0.0..=1e4).contains(value))
-        {
-            return refuse("softmax", "positive values", format!("{softmax:?}"));
-        }
-        if !self.augment.is_usable() {
-            let found = format!("{:?}", self.augment);
-            return refuse("augment", Augment::USABLE, found);
-        }
-        let sides = 16..=1024;
-        if let Some(stage) = self
-            .early
-            .iter()
-            .find(|stage| !sides.contains(&stage.side_px))
-        {
-            return refuse("early.side_px", "16 to 1024", stage.side_px.to_string());
-        }
-        let rising = self
-            .early
-            .windows(2)
-            .all(|pair| pair[0].until < pair[1].until);
-        if !rising
-            || self
-                .early
-                .iter()
-                .any(|stage| !(0.0..1.0).contains(&stage.until))
-        {
-            return refuse(
-                "early.until",
-                "rising shares below 1",
-                format!("{:?}", self.early),
-            );
-        }
-        Ok(())
+    }
+
+    /// Step size at that share of the run.
+    pub fn learning_rate(&self, progress: f64) -> f64 {
+        self.optimizer.learning_rate() * self.schedule.factor(progress)
     }
 
     /// Side of the faces at that share of the run, `own` being the network's.
@@ -285,15 +280,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schedule_rises_then_falls_to_zero() {
-        let schedule = ScheduleConfig { warmup: 0.1 };
-        let factors = [0.0, 0.05, 0.1, 0.55, 1.0].map(|progress| schedule.factor(progress));
-        for (found, expected) in factors.into_iter().zip([0.0, 0.5, 1.0, 0.5, 0.0]) {
-            assert!((found - expected).abs() < 1e-9, "{factors:?}");
-        }
-    }
-
-    #[test]
     fn shipped_configs_are_read() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
         let mut read = 0;
@@ -301,7 +287,7 @@ mod tests {
             Config::read(&entry.unwrap().path()).unwrap();
             read += 1;
         }
-        assert!(read >= 2);
+        assert!(read >= 6, "{read}");
     }
 
     #[test]
@@ -336,7 +322,22 @@ mod tests {
             ("minutes = 0", "minutes"),
             ("minutes = nan", "minutes"),
             ("minutes = -1", "minutes"),
-            ("schedule = { warmup = 1.5 }", "schedule.warmup"),
+            ("schedule = { warmup = 1.5 }", "schedule"),
+            ("schedule = { course = 'step' }", "schedule"),
+            ("schedule = { steps_at = [0.5] }", "schedule"),
+            ("triplet = { alpha = 5.0 }", "triplet.alpha"),
+            ("triplet = { weight = 0.0 }", "triplet.weight"),
+            (
+                "triplet = { mining = 'batch_all' }\nbatch.chunk = 0",
+                "batch.chunk",
+            ),
+            ("gradient_clip = 0.0", "gradient_clip"),
+            ("average = 1.0", "average"),
+            ("keep = 0", "keep"),
+            ("width = 0.0", "width"),
+            ("precision = 'bf16'", "precision"),
+            ("distillation = { weight = -1.0 }", "distillation"),
+            ("compatible = { last_layer_until = 1.0 }", "compatible"),
             ("augment = { zoom = -2 }", "augment"),
             (
                 "softmax = { scale = nan, margin = 0.1, weight = 1 }",

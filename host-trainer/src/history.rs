@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Source;
+use crate::weights::Weights;
 
 /// Checkpoint a run ends with, and the newest while it goes on.
 pub const LAST: &str = "last.safetensors";
@@ -67,15 +68,22 @@ pub fn of_run(folder: &Path) -> anyhow::Result<Vec<Stage>> {
     Ok(stages)
 }
 
-/// The stages behind weights that training starts from; none if they lie in no run's folder.
+/// The stages behind weights that training starts from, the last as far as it had come when they
+/// were written; none if they lie in no run's folder.
 ///
 /// # Errors
 /// As [`of_run`].
 pub fn of_weights(path: &Path) -> anyhow::Result<Vec<Stage>> {
-    match path.parent() {
-        Some(folder) if folder.join(CONFIG).exists() => of_run(folder),
-        _ => Ok(Vec::new()),
+    let folder = match path.parent() {
+        Some(folder) if folder.join(CONFIG).exists() => folder,
+        _ => return Ok(Vec::new()),
+    };
+    let mut stages = of_run(folder)?;
+    let effort = Weights::note(path)?.and_then(|note| serde_json::from_str(&note).ok());
+    if let (Some(stage), Some(effort)) = (stages.last_mut(), effort) {
+        stage.effort = Some(effort);
     }
+    Ok(stages)
 }
 
 /// Everything that any of the stages learnt from. A source that several of them share stands once,
@@ -94,7 +102,11 @@ pub fn sources(stages: &[Stage]) -> Vec<Source> {
     all
 }
 
-fn data(path: &Path) -> anyhow::Result<DataSummary> {
+/// What a run was trained on.
+///
+/// # Errors
+/// If the file cannot be read, or is none that a run writes.
+pub fn data(path: &Path) -> anyhow::Result<DataSummary> {
     serde_json::from_str(&read(path)?)
         .with_context(|| format!("{} is no summary of training data", path.display()))
 }

@@ -15,6 +15,8 @@ enum Command {
     Export(command::export::Arguments),
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
+    Plot(command::plot::Arguments),
+    Doctor(command::doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         Command::Export(arguments) => command::export::run(&arguments),
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
+        Command::Plot(arguments) => command::plot::run(&arguments),
+        Command::Doctor(arguments) => command::doctor::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

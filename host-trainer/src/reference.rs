@@ -96,6 +96,10 @@ fn activation(
         Op::Linear { out, .. } => {
             operator::linear(*out, inputs[0], values("weight"), values("bias"))
         }
+        Op::Maxout { out, pieces, .. } => {
+            let (weight, bias) = (values("weight"), values("bias"));
+            operator::maxout(*out, *pieces, inputs[0], weight, bias)
+        }
         Op::BatchNorm => {
             let statistics = (values("running_mean"), values("running_var"));
             let (weight, bias) = (values("weight"), values("bias"));
@@ -105,6 +109,10 @@ fn activation(
         Op::Relu => inputs[0].iter().map(|x| x.max(0.0)).collect(),
         Op::PRelu => operator::prelu(entering, inputs[0], values("slope")),
         Op::MaxPool(window) => operator::max_pool(window, entering, node.shape, inputs[0]),
+        Op::L2Pool(window) => operator::l2_pool(window, entering, node.shape, inputs[0]),
+        Op::GlobalAveragePool => operator::global_average_pool(entering, inputs[0]),
+        // Activations lie channel by channel.
+        Op::Concat => inputs.concat(),
         Op::Add => inputs[0]
             .iter()
             .zip(inputs[1])

@@ -1,57 +1,70 @@
-//! A run's folder: config, data, metrics, checkpoints; and its line of progress.
+//! A run's folder: what it was started with, numbers, checkpoints; and its line of progress.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::atomic_file::{self, Readers};
 
 use crate::config::Config;
 use crate::dataset::Dataset;
-use crate::history::{CONFIG, DATA, DataSummary, EARLIER, LAST, METRICS, Stage};
-use crate::weights::Weights;
+use crate::history::{self, CONFIG, DATA, DataSummary, EARLIER, LAST, METRICS, Stage};
+use crate::telemetry::metrics::{self, Line, Step, Validated};
+use crate::telemetry::tensorboard::EventWriter;
 
+/// Weights of the best validation.
+pub const BEST: &str = "best.safetensors";
+/// What a run was started with, apart from its config.
+pub const ORIGIN: &str = "origin.json";
+/// Held by the one process that writes the run.
+const LOCK: &str = ".lock";
 /// Weight of the newest step in the numbers on the progress line.
 const SMOOTHING: f64 = 0.05;
 
-/// One step's numbers, a line of `metrics.jsonl`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Measured {
-    /// Steps done.
-    pub step: u64,
-    /// The batch's epoch, from 0.
-    pub epoch: u64,
-    /// Pictures seen so far.
-    pub pictures: u64,
-    /// Since the start.
-    pub seconds: f64,
-    /// Spent waiting for data since the start.
-    pub waited_seconds: f64,
-    /// Side of the faces.
-    pub side_px: u32,
-    /// Step size.
-    pub learning_rate: f64,
-    /// The loss that was minimized.
-    pub loss: f64,
-    /// Share of anchor-positive pairs with a semi-hard negative.
-    pub active_share: f64,
-    /// Mean squared L2 of the batch's genuine pairs.
-    pub genuine: f32,
-    /// Mean squared L2 of the batch's impostor pairs.
-    pub impostor: f32,
+/// What a run was started with, apart from its config: where `--resume` finds it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The training set.
+    pub data: PathBuf,
+    /// The weights it started from, where they were not drawn from the seed.
+    pub init: Option<PathBuf>,
+    /// Pairs to validate on.
+    pub validate: Option<PathBuf>,
+    /// The face detector that finds validation faces.
+    pub detector: PathBuf,
+    /// The model to learn from.
+    pub teacher: Option<PathBuf>,
+    /// The model whose galleries are to stay usable.
+    pub compatible_with: Option<PathBuf>,
+    /// The revision of usher-train's source.
+    pub revision: String,
+    /// Threads that an operator is spread over: another number may change last digits.
+    pub threads: usize,
 }
 
 /// A run being written.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
-    metrics: File,
+    metrics: metrics::Writer,
+    events: EventWriter,
     bar: ProgressBar,
-    smooth_loss: Option<f64>,
-    smooth_active: f64,
+    smooth: Option<Smooth>,
+    accuracy: Option<f64>,
+    keep: usize,
+    // Locked until the run is dropped.
+    _lock: File,
+}
+
+/// Running averages for the progress line.
+#[derive(Debug, Clone, Copy)]
+struct Smooth {
+    loss: f64,
+    active: f64,
+    genuine: f64,
+    impostor: f64,
 }
 
 impl Run {
@@ -63,83 +76,168 @@ impl Run {
     pub fn create(
         folder: &Path,
         config: &Config,
+        origin: &Origin,
         dataset: &Dataset,
         earlier: &[Stage],
     ) -> anyhow::Result<Self> {
         if folder.join(CONFIG).exists() {
             bail!(
-                "{} holds a run already: expected a new folder; runs are never overwritten",
+                "{} holds a run already: expected a new folder; runs are never overwritten \
+                 (usher-train train --resume {} goes on with it)",
+                folder.display(),
                 folder.display()
             );
         }
         let place = || format!("cannot write to {}", folder.display());
         std::fs::create_dir_all(folder).with_context(place)?;
+        let lock = lock(folder)?;
+        let write = |name: &str, bytes: &[u8]| {
+            atomic_file::replace(&folder.join(name), bytes, Readers::Everyone).with_context(place)
+        };
         let summary = DataSummary {
             sha256: dataset.digest(),
             sources: dataset.sources.clone(),
         };
-        let data = serde_json::to_vec_pretty(&summary)?;
-        atomic_file::replace(&folder.join(DATA), &data, Readers::Everyone).with_context(place)?;
+        write(DATA, &serde_json::to_vec_pretty(&summary)?)?;
+        write(ORIGIN, &serde_json::to_vec_pretty(origin)?)?;
         if !earlier.is_empty() {
-            let earlier = serde_json::to_vec_pretty(earlier)?;
-            atomic_file::replace(&folder.join(EARLIER), &earlier, Readers::Everyone)
-                .with_context(place)?;
+            write(EARLIER, &serde_json::to_vec_pretty(earlier)?)?;
         }
-        let metrics = File::create(folder.join(METRICS)).with_context(place)?;
-        atomic_file::replace(
-            &folder.join(CONFIG),
-            toml::to_string(config)?.as_bytes(),
-            Readers::Everyone,
+        let metrics = metrics::Writer::create(&folder.join(METRICS))?;
+        // Last, for it is what makes the folder a run.
+        write(CONFIG, toml::to_string(config)?.as_bytes())?;
+        Self::open(
+            folder,
+            metrics,
+            EventWriter::create(folder)?,
+            config.keep,
+            lock,
         )
-        .with_context(place)?;
-        let style = ProgressStyle::with_template("{bar:24} {percent:>3} %  {msg}  ETA {eta}")?;
+    }
+
+    /// Goes on with a run from `step`: numbers of later steps, which no checkpoint knows, are taken
+    /// off.
+    ///
+    /// # Errors
+    /// If another process writes the run, its files cannot be read, or `dataset` is not what it
+    /// was trained on.
+    pub fn resume(
+        folder: &Path,
+        config: &Config,
+        dataset: &Dataset,
+        step: u64,
+    ) -> anyhow::Result<Self> {
+        let lock = lock(folder)?;
+        let trained_on = history::data(&folder.join(DATA))?.sha256;
+        let found = dataset.digest();
+        if trained_on != found {
+            bail!(
+                "{} was trained on data of digest {trained_on}: expected the same, found {found}; \
+                 name the folder with --data, or start a new run with --init {}",
+                folder.display(),
+                folder.join(LAST).display()
+            );
+        }
+        tidy(folder)?;
+        let metrics = metrics::Writer::resume(&folder.join(METRICS), step)?;
+        let events = EventWriter::resume(folder, step)?;
+        Self::open(folder, metrics, events, config.keep, lock)
+    }
+
+    fn open(
+        folder: &Path,
+        metrics: metrics::Writer,
+        events: EventWriter,
+        keep: usize,
+        lock: File,
+    ) -> anyhow::Result<Self> {
+        let style = ProgressStyle::with_template("{bar:20} {percent:>3} %  {msg}  ETA {eta}")?;
         Ok(Self {
             folder: folder.to_owned(),
             metrics,
+            events,
             bar: ProgressBar::new(1000).with_style(style),
-            smooth_loss: None,
-            smooth_active: 0.0,
+            smooth: None,
+            accuracy: None,
+            keep,
+            _lock: lock,
         })
+    }
+
+    /// Where the run lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Writes a step's numbers and moves the progress line.
     ///
     /// # Errors
-    /// If the metrics cannot be written.
-    pub fn record(&mut self, measured: &Measured, progress: f64) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(measured)?;
-        line.push(b'\n');
-        let place = || format!("cannot write {METRICS} in {}", self.folder.display());
-        self.metrics.write_all(&line).with_context(place)?;
-        let smooth = |old: f64, new: f64| old + SMOOTHING * (new - old);
-        let loss = self
-            .smooth_loss
-            .map_or(measured.loss, |old| smooth(old, measured.loss));
-        self.smooth_active = match self.smooth_loss {
-            Some(_) => smooth(self.smooth_active, measured.active_share),
-            None => measured.active_share,
+    /// If they cannot be written.
+    pub fn record(&mut self, step: &Step, progress: f64) -> anyhow::Result<()> {
+        self.metrics.write(&Line::Step(*step))?;
+        self.events.step(step)?;
+        let new = Smooth {
+            loss: step.loss,
+            active: step.active_share,
+            genuine: step.genuine,
+            impostor: step.impostor,
         };
-        self.smooth_loss = Some(loss);
+        let smooth = self.smooth.map_or(new, |old| old.toward(new));
+        self.smooth = Some(smooth);
         self.bar.set_position((progress * 1000.0) as u64);
+        let accuracy = self.accuracy.map_or_else(String::new, |share| {
+            format!("  pairs {:.1} %", share * 100.0)
+        });
         self.bar.set_message(format!(
-            "step {} epoch {}  {:.0} faces/s  loss {loss:.3}  active {:.0} %",
-            measured.step,
-            measured.epoch,
-            measured.pictures as f64 / measured.seconds.max(1e-9),
-            self.smooth_active * 100.0,
+            "step {} epoch {}  {:.0} faces/s  loss {:.3}  active {:.0} %  same {:.2} other {:.2}{accuracy}",
+            step.step,
+            step.epoch,
+            step.pictures as f64 / step.seconds.max(1e-9),
+            smooth.loss,
+            smooth.active * 100.0,
+            smooth.genuine,
+            smooth.impostor,
         ));
         Ok(())
     }
 
-    /// Writes the newest checkpoint, and one of that step's own if a step is given.
+    /// Writes a validation's numbers.
     ///
     /// # Errors
-    /// If it cannot be written; the one before is then whole.
-    pub fn save(&self, weights: &Weights, step: Option<u64>) -> anyhow::Result<()> {
-        if let Some(step) = step {
-            weights.write(&self.folder.join(format!("step-{step:06}.safetensors")))?;
+    /// If they cannot be written.
+    pub fn validated(&mut self, validated: &Validated) -> anyhow::Result<()> {
+        self.metrics.write(&Line::Validation(*validated))?;
+        self.events.validation(validated)?;
+        self.accuracy = Some(validated.accuracy);
+        Ok(())
+    }
+
+    /// Where the checkpoint of that step goes.
+    pub fn checkpoint(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:06}.safetensors"))
+    }
+
+    /// Removes all but the newest checkpoints that have a step in their name.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or a file not be removed.
+    pub fn prune(&self) -> anyhow::Result<()> {
+        let place = || format!("cannot tidy {}", self.folder.display());
+        let mut steps = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).with_context(place)? {
+            let path = entry.with_context(place)?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name.and_then(|name| {
+                let number = name.strip_prefix("step-")?.strip_suffix(".safetensors")?;
+                number.parse::<u64>().ok()
+            });
+            steps.extend(number.map(|number| (number, path)));
         }
-        weights.write(&self.folder.join(LAST))?;
+        steps.sort_unstable();
+        let surplus = steps.len().saturating_sub(self.keep);
+        for (_, path) in &steps[..surplus] {
+            std::fs::remove_file(path).with_context(place)?;
+        }
         Ok(())
     }
 
@@ -147,4 +245,72 @@ impl Run {
     pub fn finish(&self) {
         self.bar.finish();
     }
+
+    /// Says something without tearing the progress line.
+    pub fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+}
+
+impl Smooth {
+    fn toward(self, new: Self) -> Self {
+        let smooth = |old: f64, new: f64| old + SMOOTHING * (new - old);
+        Self {
+            loss: smooth(self.loss, new.loss),
+            active: smooth(self.active, new.active),
+            genuine: smooth(self.genuine, new.genuine),
+            impostor: smooth(self.impostor, new.impostor),
+        }
+    }
+}
+
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "{} is being written by another usher-train: wait for it, or stop it",
+            folder.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+/// Removes files that a killed process was writing; the run is locked.
+fn tidy(folder: &Path) -> anyhow::Result<()> {
+    let place = || format!("cannot tidy {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(place)? {
+        let entry = entry.with_context(place)?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(atomic_file::TEMPORARY) {
+            std::fs::remove_file(entry.path()).with_context(place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Config and origin of a run that is there.
+///
+/// # Errors
+/// If the folder holds no run, or its files cannot be read.
+pub fn open(folder: &Path) -> anyhow::Result<(Config, Origin)> {
+    let config = folder.join(CONFIG);
+    if !config.exists() {
+        bail!(
+            "{} holds no run: expected {CONFIG}; start one with --config, --data and --run",
+            folder.display()
+        );
+    }
+    let path = folder.join(ORIGIN);
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let origin = serde_json::from_slice(&text).with_context(|| {
+        format!(
+            "{} does not say what the run was started with",
+            path.display()
+        )
+    })?;
+    Ok((Config::read(&config)?, origin))
 }

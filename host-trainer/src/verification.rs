@@ -1,6 +1,8 @@
 //! How well embeddings tell people apart: pairs, thresholds, accuracies, error rates.
 
+pub mod compatibility;
 pub mod faces;
 pub mod folds;
 pub mod pairs;
+pub mod parallel;
 pub mod rates;

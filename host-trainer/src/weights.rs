@@ -1,6 +1,7 @@
 //! Named tensors in safetensors files: the hinge between torch and everything else.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rand::{Rng, SeedableRng};
@@ -10,6 +11,11 @@ use shared::atomic_file::{self, Readers};
 
 use crate::network::graph::LayerGraph;
 use crate::network::op::Role;
+
+/// Key of the note that a checkpoint carries in its header.
+pub const NOTE: &str = "usher";
+/// Names of tensors that training alone needs begin so.
+pub const TRAINING: &str = "training.";
 
 /// One tensor: extents, outermost first, and its values, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,11 +131,52 @@ impl Weights {
         Ok(())
     }
 
-    /// Reads a safetensors file of f32 tensors.
+    /// Reads a network's weights from a safetensors file of f32 tensors; what a checkpoint holds
+    /// for training alone is left out.
     ///
     /// # Errors
     /// [`WeightsError::Io`] or [`WeightsError::Format`], naming the file.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
+        Ok(Self::read_file(path, |name| !name.starts_with(TRAINING))?.0)
+    }
+
+    /// Reads all of a checkpoint, and its note.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn read_checkpoint(path: &Path) -> Result<(Self, Option<String>), WeightsError> {
+        Self::read_file(path, |_| true)
+    }
+
+    /// The note of a safetensors file, from its header alone; none if it has none.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn note(path: &Path) -> Result<Option<String>, WeightsError> {
+        let fail = |source| WeightsError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = std::fs::File::open(path).map_err(fail)?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(fail)?;
+        let mut head = length.to_vec();
+        let rest = file.take(u64::from_le_bytes(length)).read_to_end(&mut head);
+        rest.map_err(fail)?;
+        let (_, header) =
+            SafeTensors::read_metadata(&head).map_err(|error| WeightsError::Format {
+                path: path.to_owned(),
+                found: error.to_string(),
+            })?;
+        let notes = header.metadata().as_ref();
+        Ok(notes.and_then(|notes| notes.get(NOTE)).cloned())
+    }
+
+    fn read_file(
+        path: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(Self, Option<String>), WeightsError> {
         let bytes = std::fs::read(path).map_err(|source| WeightsError::Io {
             action: "read",
             path: path.to_owned(),
@@ -139,18 +186,21 @@ impl Weights {
             path: path.to_owned(),
             found,
         };
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let unreadable = |error: safetensors::SafeTensorError| refuse(error.to_string());
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unreadable)?;
+        let note = header.metadata().as_ref().and_then(|notes| notes.get(NOTE));
+        let file = SafeTensors::deserialize(&bytes).map_err(unreadable)?;
         let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
+        for (name, view) in file.iter().filter(|(name, _)| wanted(name)) {
             if view.dtype() != Dtype::F32 {
                 return Err(refuse(format!("{name} of type {:?}", view.dtype())));
             }
             let (words, _) = view.data().as_chunks::<4>();
             let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
             let extents = view.shape().to_vec();
-            tensors.insert(name, Tensor { extents, values });
+            tensors.insert(name.to_owned(), Tensor { extents, values });
         }
-        Ok(Self { tensors })
+        Ok((Self { tensors }, note.cloned()))
     }
 
     /// Writes a safetensors file: to a temporary file beside it, synced, then renamed, so that a
@@ -194,21 +244,31 @@ fn gaussian(random: &mut ChaCha8Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::nn1::nn1;
+    use crate::network::{Spec, nn1};
+
+    /// A network of few weights.
+    fn graph(dimension: usize) -> LayerGraph {
+        let spec = Spec {
+            dimension,
+            width: 0.02,
+            ..Spec::new("nn1")
+        };
+        nn1::nn1(&spec).unwrap()
+    }
 
     #[test]
     fn survive_the_way_to_a_file_and_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        let weights = Weights::initialize(&graph(8), 7);
         weights.write(&path).unwrap();
         assert_eq!(Weights::read(&path).unwrap(), weights);
     }
 
     #[test]
     fn of_another_network_are_refused() {
-        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
-        let error = weights.fit(&nn1(16, 0.02).unwrap()).unwrap_err();
+        let weights = Weights::initialize(&graph(8), 7);
+        let error = weights.fit(&graph(16)).unwrap_err();
         assert!(error.to_string().contains("fc7128.weight"), "{error}");
     }
 
@@ -216,7 +276,7 @@ mod tests {
     fn a_file_cut_short_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        let weights = Weights::initialize(&nn1(8, 0.02).unwrap(), 7);
+        let weights = Weights::initialize(&graph(8), 7);
         weights.write(&path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();

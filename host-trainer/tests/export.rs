@@ -5,13 +5,17 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use host_trainer::network;
+use host_trainer::network::{self, Spec};
 use host_trainer::weights::Weights;
 use shared::Embedder;
 
 /// Weights that no training has touched.
 fn write_weights(path: &Path, dimension: usize, seed: u64) {
-    let graph = network::build("mobilefacenet", dimension).unwrap();
+    let graph = network::build(&Spec {
+        dimension,
+        ..Spec::new("mobilefacenet")
+    })
+    .unwrap();
     Weights::initialize(&graph, seed).write(path).unwrap();
 }
 
@@ -48,7 +52,7 @@ fn weights_become_a_model_that_is_replaced_only_by_force() {
         folder.path().join("w.safetensors"),
         folder.path().join("models"),
     );
-    write_weights(&weights, 16, 1);
+    write_weights(&weights, 64, 1);
     let weights_path = weights.to_string_lossy();
     let arguments = [
         "--weights",
@@ -56,7 +60,7 @@ fn weights_become_a_model_that_is_replaced_only_by_force() {
         "--network",
         "mobilefacenet",
         "--dimension",
-        "16",
+        "64",
     ];
 
     let output = export(&arguments, &models);
@@ -64,10 +68,10 @@ fn weights_become_a_model_that_is_replaced_only_by_force() {
     assert_eq!(names(&models), ["trial.md", "trial.onnx", "trial.toml"]);
     let manifest = models.join("trial.toml");
     let first = Embedder::load(&manifest).unwrap().manifest().clone();
-    assert_eq!((first.dimension, first.preprocessing.side_px), (16, 112));
+    assert_eq!((first.dimension, first.preprocessing.side_px), (64, 112));
     assert!(first.operating_points.is_empty() && first.training_data.is_empty());
 
-    write_weights(&weights, 16, 2);
+    write_weights(&weights, 64, 2);
     let output = export(&arguments, &models);
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("--force"), "{}", said(&output));
@@ -120,7 +124,7 @@ fn what_cannot_be_exported_leaves_nothing() {
         folder.path().join("w.safetensors"),
         folder.path().join("models"),
     );
-    write_weights(&weights, 16, 1);
+    write_weights(&weights, 64, 1);
     let path = weights.to_string_lossy().into_owned();
     let whole = std::fs::read(&weights).unwrap();
     let short = folder.path().join("short.safetensors");
@@ -141,7 +145,7 @@ fn what_cannot_be_exported_leaves_nothing() {
         (
             "no such network",
             ["--weights", &path, "--network", "nn9"],
-            "nn1, mobilefacenet",
+            "nn1, nn1-maxout",
         ),
         (
             "cut short",

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+/// Names of files that are being written begin so; one that is left over is a crash's.
+pub const TEMPORARY: &str = ".writing-";
+
 /// Who may read the file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
@@ -20,18 +23,34 @@ pub enum Readers {
 /// # Errors
 /// Any `io::Error` of creating, writing, syncing or renaming; the temporary file is removed.
 pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    replace_with(path, readers, |file| {
+        File::create(file).and_then(|mut file| file.write_all(bytes))
+    })
+}
+
+/// Puts what `write` writes in place of the file at `path`, as [`replace`] does; `write` is given
+/// the path of the temporary file, which exists and is empty.
+///
+/// # Errors
+/// That of `write`, and any `io::Error` of creating, syncing or renaming; the temporary file is
+/// removed.
+pub fn replace_with(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(TEMPORARY);
     let permissions = permissions(readers);
     if let Some(permissions) = permissions {
         builder.permissions(permissions);
     }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let file = builder.tempfile_in(folder)?;
+    write(file.path())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)

@@ -1,13 +1,13 @@
 //! The cases of the agreement tests: every operator where it could go wrong, and whole networks.
 
+use super::branches;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::network::graph::LayerGraph;
-use crate::network::mobilefacenet::mobilefacenet;
-use crate::network::nn1::nn1;
 use crate::network::op::{Conv, Lrn, Op, Padding, Window};
 use crate::network::shape::Shape;
+use crate::network::{self, Spec};
 use crate::weights::{Tensor, Weights};
 
 /// A network or a part of one, its weights, and two faces.
@@ -36,7 +36,7 @@ impl Case {
     }
 
     /// Operators one after the other, the last one's output as a vector.
-    fn chain(name: &'static str, face: Shape, ops: &[Op]) -> Self {
+    pub(super) fn chain(name: &'static str, face: Shape, ops: &[Op]) -> Self {
         let mut graph = LayerGraph::new(name, face);
         let mut last = graph.face();
         for (index, op) in ops.iter().enumerate() {
@@ -70,7 +70,7 @@ fn lively_weights(graph: &LayerGraph, seed: u64) -> Weights {
     weights
 }
 
-fn shape(channels: usize, height: usize, width: usize) -> Shape {
+pub(super) fn shape(channels: usize, height: usize, width: usize) -> Shape {
     Shape {
         channels,
         height,
@@ -78,7 +78,7 @@ fn shape(channels: usize, height: usize, width: usize) -> Shape {
     }
 }
 
-fn window(kernel: usize, stride: usize, padding: [usize; 4]) -> Window {
+pub(super) fn window(kernel: usize, stride: usize, padding: [usize; 4]) -> Window {
     let [top, left, bottom, right] = padding;
     let padding = Padding {
         top,
@@ -93,7 +93,7 @@ fn window(kernel: usize, stride: usize, padding: [usize; 4]) -> Window {
     }
 }
 
-fn conv(out_channels: usize, window: Window, groups: usize, bias: bool) -> Op {
+pub(super) fn conv(out_channels: usize, window: Window, groups: usize, bias: bool) -> Op {
     Op::Conv(Conv {
         out_channels,
         window,
@@ -274,7 +274,7 @@ pub(super) fn mixed() -> Vec<Case> {
     let (maps, vector) = (shape(6, 4, 5), shape(7, 1, 1));
     let pixel = window(1, 1, [0; 4]);
     let chain = Case::chain;
-    vec![
+    let mut cases = vec![
         chain(
             "conv of a vector",
             maps,
@@ -288,7 +288,9 @@ pub(super) fn mixed() -> Vec<Case> {
             &[Op::PRelu, Op::L2Normalize],
         ),
         add("add a vector and maps", Op::Flatten),
-    ]
+    ];
+    cases.extend(branches::mixed());
+    cases
 }
 
 /// The face plus what `op` makes of it.
@@ -311,17 +313,29 @@ fn norm_with_two_readers() -> Case {
     Case::new(name, graph)
 }
 
-/// Every operator, and the two networks at a fraction of their width.
-pub(super) fn cases() -> Vec<Case> {
-    let nets = vec![
-        Case::new("nn1 at 1/20", nn1(16, 0.05).unwrap()),
-        Case::new("mobilefacenet at 1/8", mobilefacenet(16, 0.125).unwrap()),
-    ];
-    let all = [convolutions(), linears_and_norms(), others(), nets];
-    all.into_iter().flatten().collect()
+/// A network at that width.
+fn network(name: &'static str, network: &str, width: f64) -> Case {
+    let spec = Spec {
+        width,
+        ..Spec::new(network)
+    };
+    Case::new(name, network::build(&spec).unwrap())
 }
 
-/// The device's network at its full width.
-pub(super) fn full_mobilefacenet() -> Case {
-    Case::new("mobilefacenet", mobilefacenet(128, 1.0).unwrap())
+/// Every operator, and networks at a fraction of their width.
+pub(super) fn cases() -> Vec<Case> {
+    let nets = vec![
+        network("nn1 at 1/20", "nn1", 0.05),
+        network("nn1-maxout at 1/20", "nn1-maxout", 0.05),
+        network("nn4 at 1/8", "nn4", 0.125),
+        network("mobilefacenet at 1/8", "mobilefacenet", 0.125),
+    ];
+    let all = [
+        convolutions(),
+        linears_and_norms(),
+        others(),
+        branches::all(),
+        nets,
+    ];
+    all.into_iter().flatten().collect()
 }

@@ -1,5 +1,7 @@
 //! `usher-train evaluate`: a model's accuracy by LFW's protocol, View 2.
 
+mod against;
+
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -35,26 +37,36 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     /// Write the result into the model's card
-    #[arg(long)]
+    #[arg(long, conflicts_with = "against")]
     card: bool,
+    /// An older model's manifest: compare probes by --model with templates of that one too
+    #[arg(long, value_name = "MANIFEST")]
+    against: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
 struct Report {
     model: String,
+    /// Pictures without a face found.
+    not_found: usize,
+    #[serde(flatten)]
+    result: Measured,
+}
+
+/// What the protocol says of comparisons.
+#[derive(Debug, Serialize)]
+struct Measured {
     #[serde(flatten)]
     cross_validation: CrossValidation,
     /// Pairs compared by the protocol.
     pairs: usize,
-    /// Pictures without a face found.
-    not_found: usize,
-    /// Pairs with such a picture.
+    /// Pairs with a picture in which no face was found.
     pairs_not_found: usize,
     val: Vec<Validation>,
 }
 
 /// FaceNet's VAL at a FAR: the share of genuine pairs accepted where that share of impostor pairs is.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Validation {
     far: f64,
     threshold: f32,
@@ -66,6 +78,9 @@ struct Validation {
 /// # Errors
 /// If model or data are unusable.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(old) = &arguments.against {
+        return against::run(arguments, old);
+    }
     let manifest = ModelManifest::read(&arguments.model)?;
     let lfw = Lfw::new(&arguments.lfw);
     let list = lfw.pairs(VIEW_2)?;
@@ -76,7 +91,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .map(|fold| faces::compare(fold, &embeddings))
         .collect();
     let not_found = embeddings.values().filter(|found| found.is_none()).count();
-    let report = report(&manifest, &folds, not_found)?;
+    let report = Report {
+        model: named(&manifest),
+        not_found,
+        result: measure(&folds)?,
+    };
     if arguments.card {
         let path = arguments.model.with_extension("md");
         let context = || format!("cannot renew {}", path.display());
@@ -92,11 +111,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn report(
-    manifest: &ModelManifest,
-    folds: &[Vec<Comparison>],
-    not_found: usize,
-) -> anyhow::Result<Report> {
+/// A model's name and id.
+fn named(manifest: &ModelManifest) -> String {
+    format!("{} {}", manifest.name, manifest.model_id())
+}
+
+fn measure(folds: &[Vec<Comparison>]) -> anyhow::Result<Measured> {
     let all = folds.concat();
     let of = |genuine: bool| -> Vec<f32> {
         let kind = all
@@ -115,30 +135,29 @@ fn report(
             val: 1.0 - distances.fnmr(threshold)?,
         })
     });
-    Ok(Report {
-        model: format!("{} {}", manifest.name, manifest.model_id()),
+    Ok(Measured {
         cross_validation: cross_validate(folds)?,
         pairs: all.len(),
-        not_found,
         pairs_not_found: all.iter().filter(|pair| pair.distance.is_none()).count(),
         val: val.collect(),
     })
 }
 
 fn text(report: &Report) -> String {
-    let result = &report.cross_validation;
+    let measured = &report.result;
+    let result = &measured.cross_validation;
     let mut text = format!(
         "LFW View 2, {} pairs: {:.2} % ± {:.2} % right, threshold {:.4} on average; with pairs \
          without a face counted as wrong {:.2} %.\nNo face found in {} pictures, of {} pairs.\n",
-        report.pairs,
+        measured.pairs,
         result.accuracy * 100.0,
         result.standard_error * 100.0,
         result.threshold,
         result.accuracy_of_all * 100.0,
         report.not_found,
-        report.pairs_not_found
+        measured.pairs_not_found
     );
-    for val in &report.val {
+    for val in &measured.val {
         text.push_str(&format!(
             "VAL {:.2} % at FAR {:.0e}, threshold {:.4}.\n",
             val.val * 100.0,

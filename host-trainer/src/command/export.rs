@@ -12,7 +12,7 @@ use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, 
 use crate::config::Config;
 use crate::history::{self, Stage};
 use crate::network::graph::LayerGraph;
-use crate::network::{self, DEFAULT_DIMENSION};
+use crate::network::{self, DEFAULT_DIMENSION, Spec};
 use crate::weights::Weights;
 use crate::{model_card, onnx, reference};
 
@@ -79,7 +79,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let trained = match (&arguments.run, &arguments.weights, &arguments.network) {
         (Some(run), _, _) => from_run(run)?,
         (None, Some(weights), Some(network)) => Trained {
-            graph: network::build(network, arguments.dimension)?,
+            graph: network::build(&Spec {
+                dimension: arguments.dimension,
+                ..Spec::new(network)
+            })?,
             weights: Weights::read(weights)?,
             data: Vec::new(),
             stages: Vec::new(),
@@ -133,7 +136,10 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
             licence: source.licence,
         });
     Ok(Trained {
-        graph: network::build(&config.network, config.dimension)?,
+        graph: network::build(&Spec {
+            dimension: config.dimension,
+            ..Spec::new(&config.network)
+        })?,
         weights: Weights::read(&folder.join(history::LAST))?,
         data: data.collect(),
         stages,
@@ -144,7 +150,7 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
 fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
     let bytes = onnx::model(&trained.graph, &trained.weights)?;
     let onnx = format!("{name}.onnx");
-    let side_px = u32::try_from(trained.graph.input().width)?;
+    let side_px = trained.graph.side_px()?;
     let manifest = ModelManifest {
         format: manifest::FORMAT,
         name: name.to_owned(),

@@ -1,39 +1,70 @@
 //! `usher-train train`: from a folder of aligned faces to weights.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+
+use anyhow::{Context, bail};
 
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::history::{self, LAST};
-use crate::run::Run;
+use crate::network;
+use crate::run::{self, Origin, Run};
+use crate::teacher::TeacherEmbeddings;
+use crate::torch::checkpoint;
+use crate::torch::device::{self, DeviceChoice};
 use crate::torch::environment;
-use crate::torch::train::{self, Budget, Job};
+use crate::torch::train::{self, Job};
+use crate::validation::{Limits, ValidationSet};
 
 /// Train a network by triplet loss
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: usher-train train --config host-trainer/configs/mobilefacenet.toml \
-                        --data data/aligned --run runs/first --minutes 60"
+                        --data data/aligned --run runs/first --minutes 60\n\
+                        After a power cut: usher-train train --resume runs/first"
 )]
 pub struct Arguments {
     /// What to train and how, in TOML
-    #[arg(long)]
-    config: PathBuf,
-    /// Aligned faces: a folder per identity (also as in VGGFace2, CASIA-WebFace, LFW), tar files
-    /// with manifest.tsv, or tar shards
-    #[arg(long)]
-    data: PathBuf,
+    #[arg(long, required_unless_present = "resume")]
+    config: Option<PathBuf>,
+    /// Aligned faces: a folder per identity, tar shards, or manifest.tsv with tar files
+    #[arg(long, required_unless_present = "resume")]
+    data: Option<PathBuf>,
     /// Folder of the run, made anew
-    #[arg(long)]
-    run: PathBuf,
+    #[arg(long, required_unless_present = "resume")]
+    run: Option<PathBuf>,
+    /// Go on with this run from its last checkpoint, with the config and data it was started with
+    #[arg(long, conflicts_with_all = ["config", "run", "minutes", "steps", "init", "device", "teacher", "compatible_with"])]
+    resume: Option<PathBuf>,
     /// Train this long in place of the config's steps
-    #[arg(long)]
+    #[arg(long, conflicts_with = "steps")]
     minutes: Option<f64>,
+    /// Train this many steps in place of the config's
+    #[arg(long)]
+    steps: Option<u64>,
     /// Start from these weights in place of random ones
     #[arg(long)]
     init: Option<PathBuf>,
+    /// Where to train, in place of the config's choice
+    #[arg(long, value_enum)]
+    device: Option<DeviceChoice>,
+    /// Learn from this model's embeddings of the training faces too
+    #[arg(long, value_name = "MODEL.toml")]
+    teacher: Option<PathBuf>,
+    /// Keep to this model's galleries: its templates are to match the new model's probes
+    #[arg(long, value_name = "MODEL.toml")]
+    compatible_with: Option<PathBuf>,
+    /// Where a teacher's embeddings are kept for the next run (biometric data)
+    #[arg(long, default_value = ".teacher")]
+    teacher_cache: PathBuf,
+    /// Validate now and then on LFW's View 1 in this folder, or on a list of pairs
+    #[arg(long)]
+    validate: Option<PathBuf>,
+    /// The face detector, for the validation pictures
+    #[arg(long, default_value = "models/yunet.onnx")]
+    detector: PathBuf,
     /// Threads that decode pictures
     #[arg(long, default_value_t = 2)]
     workers: usize,
@@ -47,22 +78,41 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Err(error) = environment::prepare() {
         eprintln!("warning: training slower, without the settings for libtorch: {error}");
     }
-    let mut config = Config::read(&arguments.config)?;
-    if arguments.minutes.is_some() {
-        config.minutes = arguments.minutes;
-        config.check(Path::new("--minutes"))?;
-    }
-    let dataset = Arc::new(Dataset::open(&arguments.data)?);
+    let folder = match &arguments.resume {
+        Some(folder) => resume(arguments, folder)?,
+        None => start(arguments)?,
+    };
+    println!("{}", folder.join(LAST).display());
     eprintln!(
-        "{} pictures of {} identities from {} ({})",
-        dataset.pictures.len(),
-        dataset.identities.len(),
-        arguments.data.display(),
-        dataset.layout
+        "next: usher-train plot {0}; usher-train export --run {0} --name NAME --models models",
+        folder.display()
     );
-    let budget = match config.minutes {
-        Some(minutes) => Budget::Time(Duration::from_secs_f64(minutes * 60.0)),
-        None => Budget::Steps(config.steps),
+    Ok(())
+}
+
+fn start(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    let (Some(config), Some(data), Some(folder)) =
+        (&arguments.config, &arguments.data, &arguments.run)
+    else {
+        bail!("expected --config, --data and --run, or --resume");
+    };
+    let config = effective(Config::read(config)?, arguments)?;
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).with_context(|| format!("no such place: {}", path.display()))
+    };
+    let origin = Origin {
+        data: absolute(data)?,
+        init: arguments.init.as_ref().map(absolute).transpose()?,
+        validate: arguments.validate.as_ref().map(absolute).transpose()?,
+        detector: absolute(&arguments.detector)?,
+        teacher: arguments.teacher.as_ref().map(absolute).transpose()?,
+        compatible_with: arguments
+            .compatible_with
+            .as_ref()
+            .map(absolute)
+            .transpose()?,
+        revision: env!("USHER_REVISION").to_owned(),
+        threads: device::threads(),
     };
     // Whatever is wrong is told before the run's folder is made.
     let first = train::first_weights(&config, arguments.init.as_deref())?;
@@ -70,20 +120,113 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(weights) => history::of_weights(weights)?,
         None => Vec::new(),
     };
-    let mut run = Run::create(&arguments.run, &config, &dataset, &earlier)?;
-    let job = Job {
-        config,
-        dataset,
-        budget,
-        first,
-        workers: arguments.workers,
-    };
+    let job = job(arguments, config, &origin, first)?;
+    let mut run = Run::create(folder, &job.config, &origin, &job.dataset, &earlier)?;
     train::train(&job, &mut run)?;
     run.finish();
-    println!("{}", arguments.run.join(LAST).display());
+    Ok(folder.clone())
+}
+
+fn resume(arguments: &Arguments, folder: &Path) -> anyhow::Result<PathBuf> {
+    let (config, mut origin) = run::open(folder)?;
+    if let Some(data) = &arguments.data {
+        origin.data.clone_from(data);
+    }
+    if arguments.validate.is_some() {
+        origin.validate.clone_from(&arguments.validate);
+    }
+    if origin.threads != device::threads() {
+        eprintln!(
+            "warning: the run was started with {} threads, this is {}: last digits may differ \
+             (OMP_NUM_THREADS={} would keep them)",
+            origin.threads,
+            device::threads(),
+            origin.threads
+        );
+    }
+    let last = folder.join(LAST);
+    let from = match last.exists() {
+        true => Some(checkpoint::read(&last)?),
+        false => None, // stopped before its first checkpoint
+    };
+    let step = from.as_ref().map_or(0, |(_, state)| state.step);
+    let init = origin.init.as_deref().filter(|_| from.is_none());
+    let first = train::first_weights(&config, init)?;
+    let mut job = job(arguments, config, &origin, first)?;
+    job.from = from;
+    let mut run = Run::resume(folder, &job.config, &job.dataset, step)?;
+    eprintln!("going on after step {step}");
+    train::train(&job, &mut run)?;
+    run.finish();
+    Ok(folder.to_owned())
+}
+
+/// The config with what the command line says in its place.
+fn effective(mut config: Config, arguments: &Arguments) -> anyhow::Result<Config> {
+    if arguments.minutes.is_some() {
+        config.minutes = arguments.minutes;
+    }
+    if let Some(steps) = arguments.steps {
+        (config.steps, config.minutes) = (steps, None);
+    }
+    if let Some(device) = arguments.device {
+        config.device = device;
+    }
+    config.check(Path::new("the command line"))?;
+    Ok(config)
+}
+
+fn job(
+    arguments: &Arguments,
+    config: Config,
+    origin: &Origin,
+    first: crate::weights::Weights,
+) -> anyhow::Result<Job> {
+    let device = device::pick(config.device)?;
+    let dataset = Arc::new(Dataset::open(&origin.data)?);
     eprintln!(
-        "next: usher-train export --run {} --name NAME --models models",
-        arguments.run.display()
+        "{} pictures of {} identities from {} ({})",
+        dataset.pictures.len(),
+        dataset.identities.len(),
+        origin.data.display(),
+        dataset.layout
     );
-    Ok(())
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let embeddings = |manifest: &PathBuf| {
+        TeacherEmbeddings::open(&dataset, manifest, &arguments.teacher_cache, threads)
+    };
+    let teacher = origin.teacher.as_ref().map(embeddings).transpose()?;
+    let older = origin
+        .compatible_with
+        .as_ref()
+        .map(embeddings)
+        .transpose()?;
+    if let Some(older) = older
+        .as_ref()
+        .filter(|older| older.dimension() != config.dimension)
+    {
+        bail!(
+            "a compatible model has the older one's dimension: expected dimension = {}, found {}",
+            older.dimension(),
+            config.dimension
+        );
+    }
+    let side_px = network::build(&config.spec())?.side_px()?;
+    let limits = Limits {
+        side_px,
+        pairs: config.validation_pairs,
+    };
+    let validation = origin.validate.as_ref();
+    let validation = validation.map(|place| ValidationSet::open(place, limits, &origin.detector));
+    Ok(Job {
+        device,
+        dataset,
+        first,
+        from: None,
+        teacher,
+        older,
+        validation: validation.transpose()?,
+        workers: arguments.workers,
+        config,
+    })
 }

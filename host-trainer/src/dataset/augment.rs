@@ -185,6 +185,16 @@ impl Augment {
     }
 }
 
+/// The standard crop of an aligned picture, side x side pixels, without any variation.
+pub fn standard_crop(picture: &Frame, side_px: u32) -> AlignedFace {
+    let source = (picture.width_px(), picture.height_px(), picture.rgb());
+    let rgb = photo::resized(source, crop_box(picture, 0.0, 0.0, 0.0), side_px);
+    match AlignedFace::from_rgb(side_px, rgb) {
+        Ok(face) => face,
+        Err(error) => unreachable!("three bytes a pixel: {error}"),
+    }
+}
+
 /// The standard crop, moved and zoomed but kept inside the picture: left, top, width, height.
 fn crop_box(picture: &Frame, shift_x: f64, shift_y: f64, zoom: f64) -> [f64; 4] {
     let size = [picture.width_px(), picture.height_px()].map(f64::from);

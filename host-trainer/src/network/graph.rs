@@ -34,6 +34,21 @@ pub struct LayerGraph {
     nodes: Vec<Node>,
 }
 
+/// A network of faces that are not square, which is how faces are cut so far.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "network {network} takes faces {height} px high and {width} px wide: expected a square, as \
+     faces are cut; choose another network"
+)]
+pub struct NotSquare {
+    /// The network.
+    pub network: String,
+    /// Rows of its input.
+    pub height: usize,
+    /// Columns of its input.
+    pub width: usize,
+}
+
 /// A tensor the network needs, with its full name.
 #[derive(Debug, Clone)]
 pub struct NamedParameter {
@@ -108,6 +123,22 @@ impl LayerGraph {
         self.nodes[0].shape
     }
 
+    /// Side of the square face, in pixels.
+    ///
+    /// # Errors
+    /// [`NotSquare`] if the network takes others.
+    pub fn side_px(&self) -> Result<u32, NotSquare> {
+        let Shape { height, width, .. } = self.input();
+        u32::try_from(width)
+            .ok()
+            .filter(|_| height == width)
+            .ok_or_else(|| NotSquare {
+                network: self.name.clone(),
+                height,
+                width,
+            })
+    }
+
     /// Values in the embedding.
     pub fn dimension(&self) -> usize {
         self.nodes.last().map_or(0, |node| node.shape.channels)
@@ -127,6 +158,18 @@ impl LayerGraph {
             node.op == Op::Flatten && (input.height > 1 || input.width > 1)
         };
         self.nodes.iter().any(reads_maps)
+    }
+
+    /// Whether any layer normalizes by the batch: its faces are then not independent of each
+    /// other in training.
+    pub fn has_batch_norm(&self) -> bool {
+        self.nodes.iter().any(|node| node.op == Op::BatchNorm)
+    }
+
+    /// Whether any layer drops values at random in training.
+    pub fn has_dropout(&self) -> bool {
+        let drops = |node: &Node| matches!(node.op, Op::Dropout { .. });
+        self.nodes.iter().any(drops)
     }
 
     /// Tensors of one node.

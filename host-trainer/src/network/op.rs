@@ -1,85 +1,19 @@
-//! The operators a network is made of: shape inference, parameters and cost, in this one place.
+//! The operators a network is made of, and the shape of what each gives.
 //!
 //! `Op` is matched without a wildcard everywhere, so a new operator is a compile error in each
 //! backend (torch, ONNX, reference) until it is handled there.
 
+pub use super::parameter::{Parameter, Role};
 use super::shape::{Shape, ShapeError};
+pub use super::window::{Padding, Window};
 
 /// Epsilon of batch normalization, added to the variance. PyTorch's default.
 pub const BATCH_NORM_EPSILON: f32 = 1e-5;
 /// Lower bound of the norm in [`Op::L2Normalize`], so that an all-zero vector stays finite.
 pub const L2_EPSILON: f32 = 1e-12;
-
-/// Rows and columns of padding, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Padding {
-    /// Rows above.
-    pub top: usize,
-    /// Columns before.
-    pub left: usize,
-    /// Rows below.
-    pub bottom: usize,
-    /// Columns after.
-    pub right: usize,
-}
-
-impl Padding {
-    /// The same on all four sides.
-    pub fn even(side: usize) -> Self {
-        Self {
-            top: side,
-            left: side,
-            bottom: side,
-            right: side,
-        }
-    }
-
-    /// TensorFlow's SAME (ONNX's SAME_UPPER): output = ceil(input / stride), and where the total
-    /// is odd the extra row goes below and the extra column after. The notebook's rule.
-    pub fn same(input: Shape, kernel: usize, stride: usize) -> Self {
-        let total = |extent: usize| {
-            let out = extent.div_ceil(stride);
-            ((out - 1) * stride + kernel).saturating_sub(extent)
-        };
-        let (rows, columns) = (total(input.height), total(input.width));
-        Self {
-            top: rows / 2,
-            left: columns / 2,
-            bottom: rows - rows / 2,
-            right: columns - columns / 2,
-        }
-    }
-
-    /// Whether all four sides are equal, which frameworks pad without a copy.
-    pub fn is_even(&self) -> bool {
-        self.top == self.left && self.top == self.bottom && self.top == self.right
-    }
-}
-
-/// A sliding square window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Side of the window, in pixels.
-    pub kernel: usize,
-    /// Step, in pixels.
-    pub stride: usize,
-    /// Padding around the input.
-    pub padding: Padding,
-}
-
-impl Window {
-    fn slide(&self, input: &Shape) -> Option<(usize, usize)> {
-        let extent = |size: usize, before: usize, after: usize| {
-            (size + before + after)
-                .checked_sub(self.kernel)
-                .map(|rest| rest / self.stride + 1)
-        };
-        Some((
-            extent(input.height, self.padding.top, self.padding.bottom)?,
-            extent(input.width, self.padding.left, self.padding.right)?,
-        ))
-    }
-}
+/// Added to the sum of squares in [`Op::L2Pool`], so that the square root has a slope at a window
+/// of zeros, as ReLUs leave them; small enough that such a window gives no more than 1e-6.
+pub const L2_POOL_EPSILON: f32 = 1e-12;
 
 /// A 2-D convolution (cross-correlation, as every framework means it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +56,17 @@ pub enum Op {
         /// Whether a bias is added.
         bias: bool,
     },
+    /// Fully connected layer of which each output is the largest of `pieces` linear functions
+    /// (Goodfellow et al., "Maxout Networks", 2013).
+    Maxout {
+        /// Output values.
+        out: usize,
+        /// Linear functions for each; piece by piece in the weights, so that those of one piece
+        /// lie together.
+        pieces: usize,
+        /// Whether a bias is added.
+        bias: bool,
+    },
     /// Batch normalization per channel, folded into the convolution or linear layer before it at
     /// export.
     BatchNorm,
@@ -133,6 +78,12 @@ pub enum Op {
     PRelu,
     /// Largest value of each window; padding never wins.
     MaxPool(Window),
+    /// L2 norm of each window, a sum and no mean; padding counts as zero.
+    L2Pool(Window),
+    /// Mean of each map: an average pool whose window covers the map, whatever its size.
+    GlobalAveragePool,
+    /// Maps of equal size one after the other, in the order of the inputs.
+    Concat,
     /// Sum of two equal shapes.
     Add,
     /// Maps to a vector, channel by channel, row by row.
@@ -146,46 +97,6 @@ pub enum Op {
     L2Normalize,
 }
 
-/// What a parameter is, which decides its first value and whether the optimizer moves it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Role {
-    /// Multiplies activations; drawn from a normal distribution of variance 2 / `fan_in` (He).
-    Weight {
-        /// Inputs that meet in one output.
-        fan_in: usize,
-    },
-    /// A value each element starts from: biases 0, scales 1, slopes 0.25.
-    Constant(f32),
-    /// A running statistic of the data, not trained and not counted as a parameter.
-    Statistic(f32),
-}
-
-/// One named tensor of a node.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parameter {
-    /// Name inside the node, such as `weight`; the tensor is `<node>.<name>`.
-    pub name: &'static str,
-    /// Extents, outermost first.
-    pub extents: Vec<usize>,
-    /// What it is.
-    pub role: Role,
-}
-
-impl Parameter {
-    fn new(name: &'static str, extents: &[usize], role: Role) -> Self {
-        Self {
-            name,
-            extents: extents.to_vec(),
-            role,
-        }
-    }
-
-    /// Number of values.
-    pub fn volume(&self) -> usize {
-        self.extents.iter().product()
-    }
-}
-
 impl Op {
     /// The operator's name as printed.
     pub fn name(&self) -> &'static str {
@@ -194,11 +105,15 @@ impl Op {
             Op::Conv(conv) if conv.groups > 1 => "DepthwiseConv",
             Op::Conv(_) => "Conv",
             Op::Linear { .. } => "Linear",
+            Op::Maxout { .. } => "Maxout",
             Op::BatchNorm => "BatchNorm",
             Op::Lrn(_) => "Lrn",
             Op::Relu => "Relu",
             Op::PRelu => "PRelu",
             Op::MaxPool(_) => "MaxPool",
+            Op::L2Pool(_) => "L2Pool",
+            Op::GlobalAveragePool => "GlobalAveragePool",
+            Op::Concat => "Concat",
             Op::Add => "Add",
             Op::Flatten => "Flatten",
             Op::Dropout { .. } => "Dropout",
@@ -260,7 +175,7 @@ impl Op {
                     width,
                 })
             }
-            Op::MaxPool(window) => {
+            Op::MaxPool(window) | Op::L2Pool(window) => {
                 let input = one()?;
                 let (height, width) = window.slide(&input).ok_or_else(|| {
                     refuse(format!("an input of at least {} pixels", window.kernel))
@@ -272,6 +187,22 @@ impl Op {
                 })
             }
             Op::Linear { out, .. } => vector().map(|_| Shape::vector(*out)),
+            Op::Maxout { pieces: 0, .. } => Err(refuse("at least one piece".to_owned())),
+            Op::Maxout { out, .. } => vector().map(|_| Shape::vector(*out)),
+            Op::GlobalAveragePool => one().map(|input| Shape::vector(input.channels)),
+            Op::Concat => match inputs {
+                [first, rest @ ..]
+                    if rest.iter().all(|shape| {
+                        (shape.height, shape.width) == (first.height, first.width)
+                    }) =>
+                {
+                    Ok(Shape {
+                        channels: inputs.iter().map(|shape| shape.channels).sum(),
+                        ..*first
+                    })
+                }
+                _ => Err(refuse("maps of one size".to_owned())),
+            },
             Op::L2Normalize => vector(),
             Op::Flatten => one().map(|input| Shape::vector(input.volume())),
             Op::Lrn(lrn) if lrn.size % 2 == 0 => Err(refuse("an odd window".to_owned())),
@@ -281,75 +212,6 @@ impl Op {
                 [a, b] if a == b => Ok(*a),
                 _ => Err(refuse("two equal shapes".to_owned())),
             },
-        }
-    }
-
-    /// The operator's tensors for that input shape, in a fixed order.
-    pub fn parameters(&self, input: Shape) -> Vec<Parameter> {
-        let zeros = |name, count| Parameter::new(name, &[count], Role::Constant(0.0));
-        match self {
-            Op::Conv(conv) => {
-                let (kernel, depth) = (conv.window.kernel, input.channels / conv.groups);
-                let fan_in = depth * kernel * kernel;
-                let extents = [conv.out_channels, depth, kernel, kernel];
-                let mut list = vec![Parameter::new("weight", &extents, Role::Weight { fan_in })];
-                if conv.bias {
-                    list.push(zeros("bias", conv.out_channels));
-                }
-                list
-            }
-            Op::Linear { out, bias } => {
-                let fan_in = input.volume();
-                let mut list = vec![Parameter::new(
-                    "weight",
-                    &[*out, fan_in],
-                    Role::Weight { fan_in },
-                )];
-                if *bias {
-                    list.push(zeros("bias", *out));
-                }
-                list
-            }
-            Op::BatchNorm => vec![
-                Parameter::new("weight", &[input.channels], Role::Constant(1.0)),
-                zeros("bias", input.channels),
-                Parameter::new("running_mean", &[input.channels], Role::Statistic(0.0)),
-                Parameter::new("running_var", &[input.channels], Role::Statistic(1.0)),
-            ],
-            Op::PRelu => vec![Parameter::new(
-                "slope",
-                &[input.channels],
-                Role::Constant(0.25),
-            )],
-            Op::Face(_)
-            | Op::Lrn(_)
-            | Op::Relu
-            | Op::MaxPool(_)
-            | Op::Add
-            | Op::Flatten
-            | Op::Dropout { .. }
-            | Op::L2Normalize => Vec::new(),
-        }
-    }
-
-    /// Multiply-adds for one face: those of convolutions and linear layers, as the paper counts.
-    pub fn multiply_adds(&self, input: Shape, output: Shape) -> u64 {
-        match self {
-            Op::Conv(conv) => {
-                let taps = conv.window.kernel * conv.window.kernel * input.channels / conv.groups;
-                (output.volume() * taps) as u64
-            }
-            Op::Linear { out, .. } => (input.volume() * out) as u64,
-            Op::Face(_)
-            | Op::BatchNorm
-            | Op::Lrn(_)
-            | Op::Relu
-            | Op::PRelu
-            | Op::MaxPool(_)
-            | Op::Add
-            | Op::Flatten
-            | Op::Dropout { .. }
-            | Op::L2Normalize => 0,
         }
     }
 }

@@ -112,11 +112,15 @@ fn with_bias(op: &Op) -> Op {
             bias: true,
         },
         Op::Face(_)
+        | Op::Maxout { .. }
         | Op::BatchNorm
         | Op::Lrn(_)
         | Op::Relu
         | Op::PRelu
         | Op::MaxPool(_)
+        | Op::L2Pool(_)
+        | Op::GlobalAveragePool
+        | Op::Concat
         | Op::Add
         | Op::Flatten
         | Op::Dropout { .. }

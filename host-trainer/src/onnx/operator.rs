@@ -8,7 +8,7 @@ use super::fold::Affine;
 use super::proto::Attribute;
 use super::writer::{Layout, Value, Writer, int, ints};
 use crate::network::graph::Node;
-use crate::network::op::{Conv, L2_EPSILON, Lrn, Op, Window};
+use crate::network::op::{Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Op, Window};
 use crate::weights::Weights;
 
 /// Appends what `node` computes from `inputs` to the file and returns its output.
@@ -45,6 +45,13 @@ pub(super) fn write(
             writer.node("Gemm", &as_strs(&names), name, vec![int("transB", 1)]);
             out(Layout::Vector)
         }
+        Op::Maxout {
+            out: units, pieces, ..
+        } => {
+            let input = writer.vector(&inputs[0]);
+            maxout(writer, name, &input, (*units, *pieces), weights);
+            out(Layout::Vector)
+        }
         Op::BatchNorm => {
             batch_norm(writer, name, &inputs[0], weights);
             out(inputs[0].layout)
@@ -67,14 +74,25 @@ pub(super) fn write(
             writer.node("MaxPool", &[&input.name], name, sliding(window));
             out(Layout::Maps)
         }
+        Op::L2Pool(window) => {
+            let input = writer.maps(&inputs[0]);
+            l2_pool(writer, name, &input, window);
+            out(Layout::Maps)
+        }
+        Op::GlobalAveragePool => {
+            let input = writer.maps(&inputs[0]);
+            writer.node("GlobalAveragePool", &[&input.name], name, Vec::new());
+            out(Layout::Maps)
+        }
+        Op::Concat => {
+            let (names, layout) = of_one_layout(writer, inputs);
+            writer.node("Concat", &as_strs(&names), name, vec![int("axis", 1)]);
+            out(layout)
+        }
         Op::Add => {
-            let (a, b) = if inputs[0].layout == inputs[1].layout {
-                (inputs[0].clone(), inputs[1].clone())
-            } else {
-                (writer.vector(&inputs[0]), writer.vector(&inputs[1]))
-            };
-            writer.node("Add", &[&a.name, &b.name], name, Vec::new());
-            out(a.layout)
+            let (names, layout) = of_one_layout(writer, inputs);
+            writer.node("Add", &as_strs(&names), name, Vec::new());
+            out(layout)
         }
         Op::Flatten => writer.vector(&inputs[0]),
         // The identity at inference.
@@ -89,6 +107,18 @@ pub(super) fn write(
 
 fn as_strs(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
+}
+
+/// Names of the same values in one layout: as they are if they agree, or else as vectors, which
+/// maps then are of one pixel.
+fn of_one_layout(writer: &mut Writer, inputs: &[Value]) -> (Vec<String>, Layout) {
+    let layout = inputs[0].layout;
+    if inputs.iter().all(|input| input.layout == layout) {
+        let names = inputs.iter().map(|input| input.name.clone());
+        return (names.collect(), layout);
+    }
+    let names = inputs.iter().map(|input| writer.vector(input).name);
+    (names.collect(), Layout::Vector)
 }
 
 /// Writes a layer's weight, and its bias if it has one; returns the layer's inputs.
@@ -129,6 +159,54 @@ fn convolution(conv: &Conv) -> Vec<Attribute> {
     let mut attributes = sliding(&conv.window);
     attributes.push(int("group", conv.groups));
     attributes
+}
+
+/// One product for each piece, each in the operator tract runs fastest, and the largest of them:
+/// no reshape to a third axis and no reduction along it.
+fn maxout(
+    writer: &mut Writer,
+    name: &str,
+    input: &Value,
+    (units, pieces): (usize, usize),
+    weights: &Weights,
+) {
+    let parts = ["weight", "bias"].map(|part| (part, weights.get(&format!("{name}.{part}"))));
+    let mut outputs = Vec::with_capacity(pieces);
+    for piece in 0..pieces {
+        let output = format!("{name}/piece{piece}");
+        let mut operands = vec![input.name.clone()];
+        for (part, tensor) in &parts {
+            let Some(tensor) = tensor else { continue };
+            // Rows lie piece by piece, so a piece is one stretch of the values.
+            let stretch = tensor.values.len() / pieces;
+            let values = &tensor.values[piece * stretch..(piece + 1) * stretch];
+            let mut extents = tensor.extents.clone();
+            extents[0] = units;
+            let constant = format!("{output}.{part}");
+            writer.constant(&constant, &extents, values);
+            operands.push(constant);
+        }
+        writer.node("Gemm", &as_strs(&operands), &output, vec![int("transB", 1)]);
+        outputs.push(output);
+    }
+    writer.node("Max", &as_strs(&outputs), name, Vec::new());
+}
+
+/// `sqrt(k^2 * mean of squares + epsilon)`, as tract has no `LpPool`. The mean counts padding, so
+/// that k^2 times it is the sum.
+fn l2_pool(writer: &mut Writer, name: &str, input: &Value, window: &Window) {
+    let part = |part: &str| format!("{name}/{part}");
+    let (square, mean, sum, bounded) = (part("square"), part("mean"), part("sum"), part("bounded"));
+    let (area, epsilon) = (part("area"), part("epsilon"));
+    writer.constant(&area, &[], &[(window.kernel * window.kernel) as f32]);
+    writer.constant(&epsilon, &[], &[L2_POOL_EPSILON]);
+    writer.node("Mul", &[&input.name, &input.name], &square, Vec::new());
+    let mut attributes = sliding(window);
+    attributes.push(int("count_include_pad", 1));
+    writer.node("AveragePool", &[&square], &mean, attributes);
+    writer.node("Mul", &[&mean, &area], &sum, Vec::new());
+    writer.node("Add", &[&sum, &epsilon], &bounded, Vec::new());
+    writer.node("Sqrt", &[&bounded], name, Vec::new());
 }
 
 /// A batch normalization that could not be folded: `x * scale + shift`.

@@ -1,19 +1,22 @@
 //! The operators as their definitions say, in loops over channels, rows and columns.
 
-use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, Lrn, Window};
+use std::ops::Range;
+
+use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Window};
 use crate::network::shape::Shape;
 
-/// The input pixel under tap `tap` of the window at `position`, or none if it is padding.
-fn source(
-    window: &Window,
-    position: usize,
-    tap: usize,
-    before: usize,
-    extent: usize,
-) -> Option<usize> {
-    (position * window.stride + tap)
-        .checked_sub(before)
-        .filter(|pixel| *pixel < extent)
+/// The taps of the window at `position` that lie on the input; the others are on padding. Tap `t`
+/// is at pixel `position * stride + t - before`.
+fn covered(window: &Window, position: usize, before: usize, extent: usize) -> Range<usize> {
+    let start = position * window.stride;
+    let until = |end: usize| end.saturating_sub(start).min(window.kernel);
+    until(before)..until(before + extent)
+}
+
+/// The sum of products, in f64.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+    products.sum()
 }
 
 /// Convolution with zero padding; `weight` is [out, in / groups, k, k], `bias` empty or one value
@@ -27,6 +30,7 @@ pub(super) fn conv(
     bias: &[f32],
 ) -> Vec<f32> {
     let window = &conv.window;
+    let (top, left) = (window.padding.top, window.padding.left);
     let depth = entering.channels / conv.groups;
     let out_depth = leaving.channels / conv.groups;
     let mut output = Vec::with_capacity(leaving.volume());
@@ -34,23 +38,17 @@ pub(super) fn conv(
         let first = out / out_depth * depth;
         for y in 0..leaving.height {
             for x in 0..leaving.width {
+                let columns = covered(window, x, left, entering.width);
+                let column = x * window.stride + columns.start - left;
                 let mut sum = bias.get(out).map_or(0.0, |b| f64::from(*b));
                 for i in 0..depth {
-                    for ky in 0..window.kernel {
-                        let top = window.padding.top;
-                        let Some(row) = source(window, y, ky, top, entering.height) else {
-                            continue;
-                        };
-                        for kx in 0..window.kernel {
-                            let left = window.padding.left;
-                            let Some(column) = source(window, x, kx, left, entering.width) else {
-                                continue;
-                            };
-                            let pixel =
-                                ((first + i) * entering.height + row) * entering.width + column;
-                            let tap = ((out * depth + i) * window.kernel + ky) * window.kernel + kx;
-                            sum += f64::from(input[pixel]) * f64::from(weight[tap]);
-                        }
+                    for ky in covered(window, y, top, entering.height) {
+                        let row = y * window.stride + ky - top;
+                        let line = ((first + i) * entering.height + row) * entering.width;
+                        let taps = ((out * depth + i) * window.kernel + ky) * window.kernel;
+                        let pixels = &input[line + column..][..columns.len()];
+                        let taps = &weight[taps + columns.start..][..columns.len()];
+                        sum += dot(pixels, taps);
                     }
                 }
                 output.push(sum as f32);
@@ -64,13 +62,25 @@ pub(super) fn conv(
 pub(super) fn linear(out: usize, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let row = |o: usize| {
         let weights = &weight[o * input.len()..(o + 1) * input.len()];
-        let products = input
-            .iter()
-            .zip(weights)
-            .map(|(x, w)| f64::from(*x) * f64::from(*w));
-        (products.sum::<f64>() + bias.get(o).map_or(0.0, |b| f64::from(*b))) as f32
+        (dot(input, weights) + bias.get(o).map_or(0.0, |b| f64::from(*b))) as f32
     };
     (0..out).map(row).collect()
+}
+
+/// The largest of the pieces of `weight * input + bias`, whose rows lie piece by piece.
+pub(super) fn maxout(
+    out: usize,
+    pieces: usize,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let values = linear(out * pieces, input, weight, bias);
+    let largest = |o: usize| {
+        let of_unit = values.iter().skip(o).step_by(out);
+        of_unit.copied().fold(f32::NEG_INFINITY, f32::max)
+    };
+    (0..out).map(largest).collect()
 }
 
 /// Applies `per_value(channel, value)` to every value.
@@ -121,6 +131,35 @@ pub(super) fn lrn(lrn: &Lrn, shape: Shape, input: &[f32]) -> Vec<f32> {
     output
 }
 
+/// What `of_window` makes of each window's values, those of the padding left out.
+fn pool(
+    window: &Window,
+    entering: Shape,
+    leaving: Shape,
+    input: &[f32],
+    of_window: impl Fn(&[f32]) -> f32,
+) -> Vec<f32> {
+    let mut output = Vec::with_capacity(leaving.volume());
+    let (top, left) = (window.padding.top, window.padding.left);
+    let mut seen = Vec::with_capacity(window.kernel * window.kernel);
+    for channel in 0..leaving.channels {
+        for y in 0..leaving.height {
+            for x in 0..leaving.width {
+                seen.clear();
+                let columns = covered(window, x, left, entering.width);
+                let column = x * window.stride + columns.start - left;
+                for ky in covered(window, y, top, entering.height) {
+                    let row = y * window.stride + ky - top;
+                    let line = (channel * entering.height + row) * entering.width;
+                    seen.extend(&input[line + column..][..columns.len()]);
+                }
+                output.push(of_window(&seen));
+            }
+        }
+    }
+    output
+}
+
 /// The largest value of each window among those that lie in the input.
 pub(super) fn max_pool(
     window: &Window,
@@ -128,27 +167,24 @@ pub(super) fn max_pool(
     leaving: Shape,
     input: &[f32],
 ) -> Vec<f32> {
-    let mut output = Vec::with_capacity(leaving.volume());
-    for channel in 0..leaving.channels {
-        for y in 0..leaving.height {
-            for x in 0..leaving.width {
-                let mut largest = f32::NEG_INFINITY;
-                for ky in 0..window.kernel {
-                    for kx in 0..window.kernel {
-                        let (top, left) = (window.padding.top, window.padding.left);
-                        let row = source(window, y, ky, top, entering.height);
-                        let column = source(window, x, kx, left, entering.width);
-                        if let (Some(row), Some(column)) = (row, column) {
-                            let line = channel * entering.height + row;
-                            largest = largest.max(input[line * entering.width + column]);
-                        }
-                    }
-                }
-                output.push(largest);
-            }
-        }
-    }
-    output
+    pool(window, entering, leaving, input, |seen| {
+        seen.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    })
+}
+
+/// The square root of each window's sum of squares and an epsilon; padding adds nothing.
+pub(super) fn l2_pool(window: &Window, entering: Shape, leaving: Shape, input: &[f32]) -> Vec<f32> {
+    pool(window, entering, leaving, input, |seen| {
+        let squares = seen.iter().map(|x| f64::from(*x).powi(2));
+        (squares.sum::<f64>() + f64::from(L2_POOL_EPSILON)).sqrt() as f32
+    })
+}
+
+/// The mean of each map.
+pub(super) fn global_average_pool(entering: Shape, input: &[f32]) -> Vec<f32> {
+    let area = entering.height * entering.width;
+    let mean = |map: &[f32]| map.iter().copied().map(f64::from).sum::<f64>() / area as f64;
+    input.chunks(area).map(|map| mean(map) as f32).collect()
 }
 
 /// `x / max(|x|, epsilon)`.
@@ -255,6 +291,50 @@ mod tests {
     fn linear_reads_its_weights_row_by_row() {
         let output = linear(2, &[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.0, 100.0]);
         assert_eq!(output, [11.0, 117.0]);
+    }
+
+    #[test]
+    fn maxout_takes_the_largest_piece_of_each_unit() {
+        // Rows 1x, -1x | 2x, 3x: unit 0 is max(x, 2x + 0.5), unit 1 max(-x + 10, 3x).
+        let (weight, bias) = ([1.0, -1.0, 2.0, 3.0], [0.0, 10.0, 0.5, 0.0]);
+        assert_eq!(maxout(2, 2, &[1.0], &weight, &bias), [2.5, 9.0]);
+        assert_eq!(maxout(2, 2, &[-2.0], &weight, &bias), [-2.0, 12.0]);
+        assert_eq!(maxout(2, 2, &[4.0], &weight, &[]), [8.0, 12.0]);
+    }
+
+    #[test]
+    fn l2_pool_takes_no_mean_and_padding_adds_nothing() {
+        let window = Window {
+            kernel: 3,
+            stride: 2,
+            padding: Padding {
+                top: 1,
+                left: 1,
+                bottom: 1,
+                right: 0,
+            },
+        };
+        let leaving = Shape {
+            channels: 1,
+            height: 1,
+            width: 2,
+        };
+        // Padding, 3, 4: 9 + 16; and 4, 0, -3: 16 + 9.
+        let output = l2_pool(&window, ROW, leaving, &[3.0, 4.0, 0.0, -3.0]);
+        assert_eq!(output, [5.0, 5.0]);
+        let output = l2_pool(&window, ROW, leaving, &[0.0; 4]);
+        assert_eq!(output, [1e-6, 1e-6]);
+    }
+
+    #[test]
+    fn the_global_average_is_of_each_map_alone() {
+        let shape = Shape {
+            channels: 2,
+            height: 2,
+            width: 1,
+        };
+        let output = global_average_pool(shape, &[1.0, 2.0, -5.0, 5.0]);
+        assert_eq!(output, [1.5, 0.0]);
     }
 
     #[test]

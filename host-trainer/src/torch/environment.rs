@@ -12,6 +12,27 @@ const SETTINGS: [(&str, &str); 3] = [
     ("OMP_WAIT_POLICY", "passive"),
 ];
 
+/// The value of a setting: what training wants, and what the environment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// What training sets it to where it is not set.
+    pub wanted: &'static str,
+    /// What it is set to, if it is.
+    pub found: Option<String>,
+}
+
+/// Every setting.
+pub fn settings() -> Vec<Setting> {
+    let setting = |(name, wanted)| Setting {
+        name,
+        wanted,
+        found: std::env::var(name).ok(),
+    };
+    SETTINGS.map(setting).into()
+}
+
 /// Starts this program again, in this process, with the settings that are not in the environment
 /// yet; returns where there are none. Whoever sets them himself is left alone.
 ///

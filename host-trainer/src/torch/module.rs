@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::operator::{self, KIND, Mode};
+use crate::config::Precision;
 use crate::network::graph::{LayerGraph, Node};
 use crate::network::op::{Op, Padding, Role};
 use crate::weights::{self, Weights, WeightsError};
@@ -15,6 +16,7 @@ pub struct Network {
     graph: LayerGraph,
     tensors: BTreeMap<String, Tensor>,
     device: Device,
+    precision: Precision,
 }
 
 impl Network {
@@ -38,7 +40,19 @@ impl Network {
             graph,
             tensors,
             device,
+            precision: Precision::F32,
         })
+    }
+
+    /// The same network, its activations computed in that precision; weights stay f32.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// What it computes.
+    pub fn graph(&self) -> &LayerGraph {
+        &self.graph
     }
 
     /// Where the tensors are.
@@ -56,12 +70,12 @@ impl Network {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.graph.nodes().len());
         for node in self.graph.nodes() {
             let output = match node.inputs.as_slice() {
-                [] => channels_last(faces),
+                [] => channels_last(&self.rounded(faces)),
                 ids => {
                     let first = self.fit_kernel(node, &outputs[ids[0].index()]);
                     let mut inputs = vec![&first];
                     inputs.extend(ids[1..].iter().map(|id| &outputs[id.index()]));
-                    operator::apply(&node.op, &inputs, |name| self.tensor(node, name), mode)
+                    self.apply(node, &inputs, mode)
                 }
             };
             outputs.push(output);
@@ -84,8 +98,36 @@ impl Network {
         }
     }
 
-    fn tensor(&self, node: &Node, name: &str) -> &Tensor {
-        &self.tensors[&format!("{}.{name}", node.name)]
+    fn apply(&self, node: &Node, inputs: &[&Tensor], mode: Mode) -> Tensor {
+        let tensor = |name: &str| &self.tensors[&format!("{}.{name}", node.name)];
+        match node.op {
+            // Its own numbers stay f32: libtorch normalizes bf16 by them without a cast.
+            Op::BatchNorm => {
+                operator::apply(&node.op, inputs, |name| tensor(name).shallow_clone(), mode)
+            }
+            // Lengths of embeddings differ in digits that bf16 has not.
+            Op::L2Normalize => {
+                let wide: Vec<Tensor> = inputs.iter().map(|x| x.to_kind(KIND)).collect();
+                let wide: Vec<&Tensor> = wide.iter().collect();
+                operator::apply(&node.op, &wide, |name| tensor(name).shallow_clone(), mode)
+            }
+            _ => operator::apply(&node.op, inputs, |name| self.rounded(tensor(name)), mode),
+        }
+    }
+
+    /// A tensor in the kind that activations are computed in; gradients flow back to the f32 one.
+    fn rounded(&self, tensor: &Tensor) -> Tensor {
+        match self.precision {
+            Precision::F32 => tensor.shallow_clone(),
+            Precision::Bf16 => tensor.to_kind(Kind::BFloat16),
+        }
+    }
+
+    /// All tensors, running statistics included, in the order of their names.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The tensors that training moves, in the order of their names.
@@ -94,15 +136,6 @@ impl Network {
             .iter()
             .filter(|(_, tensor)| tensor.requires_grad())
             .map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
-    /// A copy of all tensors, running statistics included.
-    pub fn weights(&self) -> Weights {
-        let mut weights = Weights::default();
-        for (name, tensor) in &self.tensors {
-            weights.insert(name, from_torch(tensor));
-        }
-        weights
     }
 }
 
@@ -133,7 +166,7 @@ pub fn from_torch(tensor: &Tensor) -> weights::Tensor {
 
 /// The same values with the channels innermost in memory, if there are maps at all. tch has no
 /// memory-format argument; strides say it just as well.
-fn channels_last(tensor: &Tensor) -> Tensor {
+pub fn channels_last(tensor: &Tensor) -> Tensor {
     match tensor.dim() {
         4 => tensor
             .permute([0, 2, 3, 1])

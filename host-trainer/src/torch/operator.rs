@@ -2,13 +2,17 @@
 
 use tch::{Kind, Tensor};
 
-use crate::network::op::{BATCH_NORM_EPSILON, Conv, L2_EPSILON, Lrn, Op, Padding, Window};
+use crate::network::op::{
+    BATCH_NORM_EPSILON, Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Op, Padding, Window,
+};
 
 /// What the network is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Batch statistics are used and followed, dropout drops.
     Train,
+    /// As [`Mode::Train`], but running statistics stay: the first of two passes over a batch.
+    Rehearse,
     /// Running statistics are used, dropout is the identity.
     Inference,
 }
@@ -18,34 +22,45 @@ const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
 /// Computes `op` over a batch: inputs [N, C, H, W] (or [N, C] after a flatten); `tensor` looks up
 /// the node's tensors by their name inside the node.
-pub fn apply<'a>(
-    op: &Op,
-    inputs: &[&Tensor],
-    tensor: impl Fn(&str) -> &'a Tensor,
-    mode: Mode,
-) -> Tensor {
+pub fn apply(op: &Op, inputs: &[&Tensor], tensor: impl Fn(&str) -> Tensor, mode: Mode) -> Tensor {
     let x = inputs[0];
+    let training = mode != Mode::Inference;
     match op {
         Op::Face(_) => x.shallow_clone(),
-        Op::Conv(conv) => convolve(conv, x, tensor("weight"), conv.bias.then(|| tensor("bias"))),
-        Op::Linear { bias, .. } => x.linear(tensor("weight"), bias.then(|| tensor("bias"))),
-        Op::BatchNorm => x.batch_norm(
-            Some(tensor("weight")),
-            Some(tensor("bias")),
-            Some(tensor("running_mean")),
-            Some(tensor("running_var")),
-            mode == Mode::Train,
-            BATCH_NORM_MOMENTUM,
-            f64::from(BATCH_NORM_EPSILON),
-            false,
+        Op::Conv(conv) => convolve(
+            conv,
+            x,
+            &tensor("weight"),
+            conv.bias.then(|| tensor("bias")),
         ),
+        Op::Linear { bias, .. } => x.linear(&tensor("weight"), bias.then(|| tensor("bias"))),
+        Op::Maxout { out, pieces, bias } => x
+            .linear(&tensor("weight"), bias.then(|| tensor("bias")))
+            .view([-1, *pieces as i64, *out as i64])
+            .amax([1i64].as_slice(), false),
+        Op::BatchNorm => {
+            let statistic = |name| (mode != Mode::Rehearse).then(|| tensor(name));
+            x.batch_norm(
+                Some(tensor("weight")),
+                Some(tensor("bias")),
+                statistic("running_mean"),
+                statistic("running_var"),
+                training,
+                BATCH_NORM_MOMENTUM,
+                f64::from(BATCH_NORM_EPSILON),
+                false,
+            )
+        }
         Op::Lrn(lrn) => normalize_locally(lrn, x),
         Op::Relu => x.relu(),
-        Op::PRelu => x.prelu(tensor("slope")),
+        Op::PRelu => x.prelu(&tensor("slope")),
         Op::MaxPool(window) => max_pool(window, x),
+        Op::L2Pool(window) => l2_pool(window, x),
+        Op::GlobalAveragePool => x.mean_dim([2i64, 3].as_slice(), true, x.kind()),
+        Op::Concat => Tensor::cat(inputs, 1),
         Op::Add => x + inputs[1],
         Op::Flatten => x.flatten(1, -1),
-        Op::Dropout { probability } => x.dropout(f64::from(*probability), mode == Mode::Train),
+        Op::Dropout { probability } => x.dropout(f64::from(*probability), training),
         Op::L2Normalize => {
             let norm = x.norm_scalaropt_dim(2.0, [1i64].as_slice(), true);
             x / norm.clamp_min(f64::from(L2_EPSILON))
@@ -53,7 +68,7 @@ pub fn apply<'a>(
     }
 }
 
-fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Tensor {
     let (x, padding) = pad(&conv.window, x, 0.0);
     let stride = conv.window.stride as i64;
     x.conv2d(
@@ -76,6 +91,20 @@ fn max_pool(window: &Window, x: &Tensor) -> Tensor {
         [1, 1],
         false,
     )
+}
+
+fn l2_pool(window: &Window, x: &Tensor) -> Tensor {
+    let (x, padding) = pad(window, x, 0.0);
+    let (kernel, stride) = (window.kernel as i64, window.stride as i64);
+    let sums = x.square().avg_pool2d(
+        [kernel, kernel],
+        [stride, stride],
+        [padding, padding],
+        false,
+        true,
+        Some(1), // divided by one: the sum
+    );
+    (sums + f64::from(L2_POOL_EPSILON)).sqrt()
 }
 
 /// Uneven padding is written out; even padding is left to the operator, which needs no copy.
@@ -117,3 +146,24 @@ fn normalize_locally(lrn: &Lrn, x: &Tensor) -> Tensor {
 
 /// Kind of every tensor of a network.
 pub const KIND: Kind = Kind::Float;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_zeros_has_a_gradient() {
+        let window = Window {
+            kernel: 3,
+            stride: 1,
+            padding: Padding::even(1),
+        };
+        let mut x = Tensor::zeros([1, 1, 4, 8], (KIND, tch::Device::Cpu));
+        let _ = x.narrow(3, 6, 2).fill_(2.0); // the other windows have nothing but zeros
+        x = x.set_requires_grad(true);
+        l2_pool(&window, &x).sum(KIND).backward();
+        let slopes = Vec::<f32>::try_from(x.grad().contiguous().view(-1)).unwrap();
+        assert!(slopes.iter().all(|slope| slope.is_finite()), "{slopes:?}");
+        assert_eq!((slopes[0], slopes[7] > 0.5), (0.0, true), "{slopes:?}");
+    }
+}

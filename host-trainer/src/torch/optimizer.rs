@@ -13,13 +13,25 @@ pub enum Rule {
     AdaGrad {
         /// Step size; the paper starts at 0.05.
         learning_rate: f64,
+        /// Share of a weight added to its gradient.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Stochastic gradient descent with momentum, as PyTorch has it: `v = momentum * v + g`.
+    Sgd {
+        /// Step size.
+        learning_rate: f64,
+        /// Share of the last direction that is kept, 0 to below 1.
+        momentum: f64,
+        /// Share of a weight added to its gradient.
+        #[serde(default)]
+        weight_decay: f64,
     },
     /// Loshchilov and Hutter 2019: Adam with decay of the weights apart from the gradient.
     AdamW {
         /// Step size.
         learning_rate: f64,
-        /// Share of a weight that is taken off per step, times the learning rate. Biases, scales
-        /// and slopes are spared.
+        /// Share of a weight that is taken off per step, times the learning rate.
         weight_decay: f64,
     },
 }
@@ -28,8 +40,29 @@ impl Rule {
     /// Step size before the schedule.
     pub fn learning_rate(&self) -> f64 {
         match self {
-            Rule::AdaGrad { learning_rate } | Rule::AdamW { learning_rate, .. } => *learning_rate,
+            Rule::AdaGrad { learning_rate, .. }
+            | Rule::Sgd { learning_rate, .. }
+            | Rule::AdamW { learning_rate, .. } => *learning_rate,
         }
+    }
+
+    /// Whether every constant is in its range.
+    pub fn is_usable(&self) -> bool {
+        let (weight_decay, momentum) = match *self {
+            Rule::AdaGrad { weight_decay, .. } | Rule::AdamW { weight_decay, .. } => {
+                (weight_decay, 0.0)
+            }
+            Rule::Sgd {
+                weight_decay,
+                momentum,
+                ..
+            } => (weight_decay, momentum),
+        };
+        let rate = self.learning_rate();
+        rate.is_finite()
+            && rate > 0.0
+            && (0.0..=1.0).contains(&weight_decay)
+            && (0.0..1.0).contains(&momentum)
     }
 }
 
@@ -41,14 +74,11 @@ const EPSILON: f64 = 1e-8;
 #[derive(Debug)]
 pub struct Optimizer {
     rule: Rule,
-    steps: i32,
-    moments: BTreeMap<String, Moments>,
-}
-
-#[derive(Debug)]
-struct Moments {
-    first: Tensor,
-    second: Tensor,
+    steps: u64,
+    /// Running direction: AdamW's first moment, momentum's velocity.
+    first: BTreeMap<String, Tensor>,
+    /// Squared gradients: AdamW's second moment, AdaGrad's sum.
+    second: BTreeMap<String, Tensor>,
 }
 
 impl Optimizer {
@@ -57,12 +87,41 @@ impl Optimizer {
         Self {
             rule,
             steps: 0,
-            moments: BTreeMap::new(),
+            first: BTreeMap::new(),
+            second: BTreeMap::new(),
+        }
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// What it remembers, under `first.<tensor>` and `second.<tensor>`.
+    pub fn memory(&self) -> Vec<(String, Tensor)> {
+        let lists = [("first", &self.first), ("second", &self.second)];
+        let named = lists.into_iter().flat_map(|(list, tensors)| {
+            let named = tensors.iter();
+            named.map(move |(name, tensor)| (format!("{list}.{name}"), tensor.shallow_clone()))
+        });
+        named.collect()
+    }
+
+    /// Puts back what [`Optimizer::memory`] gave after `steps` steps.
+    pub fn remember(&mut self, steps: u64, memory: impl IntoIterator<Item = (String, Tensor)>) {
+        self.steps = steps;
+        for (name, tensor) in memory {
+            if let Some(name) = name.strip_prefix("first.") {
+                self.first.insert(name.to_owned(), tensor);
+            } else if let Some(name) = name.strip_prefix("second.") {
+                self.second.insert(name.to_owned(), tensor);
+            }
         }
     }
 
     /// Moves every tensor against its gradient, with the rule's step size times `schedule`, and
-    /// clears the gradient. A tensor without a gradient is left alone.
+    /// clears the gradient. A tensor without a gradient is left alone. Weight decay spares
+    /// biases, scales and slopes: tensors of one extent.
     pub fn step<'a>(
         &mut self,
         tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
@@ -72,39 +131,60 @@ impl Optimizer {
         let rate = self.rule.learning_rate() * schedule;
         tch::no_grad(|| {
             for (name, tensor) in tensors {
-                let mut tensor = tensor.shallow_clone();
                 let gradient = tensor.grad();
-                if !gradient.defined() {
-                    continue;
+                if gradient.defined() {
+                    self.update(name, tensor.shallow_clone(), gradient, rate);
                 }
-                let moments = self
-                    .moments
-                    .entry(name.to_owned())
-                    .or_insert_with(|| Moments {
-                        first: gradient.zeros_like(),
-                        second: gradient.zeros_like(),
-                    });
-                match self.rule {
-                    Rule::AdaGrad { .. } => {
-                        moments.second += gradient.square();
-                        tensor -= &gradient * rate / (moments.second.sqrt() + EPSILON);
-                    }
-                    Rule::AdamW { weight_decay, .. } => {
-                        if tensor.dim() > 1 {
-                            let _ = tensor.g_mul_scalar_(1.0 - rate * weight_decay);
-                        }
-                        moments.first = &moments.first * BETA_1 + &gradient * (1.0 - BETA_1);
-                        moments.second =
-                            &moments.second * BETA_2 + gradient.square() * (1.0 - BETA_2);
-                        let unbiased = 1.0 - BETA_2.powi(self.steps);
-                        let spread = (&moments.second / unbiased).sqrt() + EPSILON;
-                        let rate = rate / (1.0 - BETA_1.powi(self.steps));
-                        tensor -= &moments.first * rate / spread;
-                    }
-                }
-                tensor.zero_grad();
             }
         });
+    }
+
+    fn update(&mut self, name: &str, mut tensor: Tensor, mut gradient: Tensor, rate: f64) {
+        let remembered = |list: &mut BTreeMap<String, Tensor>, gradient: &Tensor| {
+            list.entry(name.to_owned())
+                .or_insert_with(|| gradient.zeros_like())
+                .shallow_clone()
+        };
+        let decays = tensor.dim() > 1;
+        match self.rule {
+            Rule::AdaGrad { weight_decay, .. } => {
+                if decays && weight_decay > 0.0 {
+                    gradient += &tensor * weight_decay;
+                }
+                let mut sum = remembered(&mut self.second, &gradient);
+                let _ = sum.addcmul_(&gradient, &gradient);
+                let _ = gradient.g_mul_scalar_(-rate);
+                let _ = tensor.addcdiv_(&gradient, &(sum.sqrt() + EPSILON));
+            }
+            Rule::Sgd {
+                momentum,
+                weight_decay,
+                ..
+            } => {
+                if decays && weight_decay > 0.0 {
+                    gradient += &tensor * weight_decay;
+                }
+                let mut velocity = remembered(&mut self.first, &gradient);
+                let _ = velocity.g_mul_scalar_(momentum);
+                velocity += &gradient;
+                tensor -= &velocity * rate;
+            }
+            Rule::AdamW { weight_decay, .. } => {
+                if decays {
+                    let _ = tensor.g_mul_scalar_(1.0 - rate * weight_decay);
+                }
+                let mut first = remembered(&mut self.first, &gradient);
+                let mut second = remembered(&mut self.second, &gradient);
+                let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+                let _ = first.g_mul_scalar_(BETA_1);
+                first += &gradient * (1.0 - BETA_1);
+                let _ = second.g_mul_scalar_(BETA_2);
+                second += gradient.square() * (1.0 - BETA_2);
+                let spread = (&second / (1.0 - BETA_2.powi(steps))).sqrt() + EPSILON;
+                tensor -= &first * (rate / (1.0 - BETA_1.powi(steps))) / spread;
+            }
+        }
+        tensor.zero_grad();
     }
 }
 
@@ -125,37 +205,97 @@ mod tests {
         x.double_value(&[0])
     }
 
+    const RULES: [Rule; 3] = [
+        Rule::AdaGrad {
+            learning_rate: 0.5,
+            weight_decay: 0.0,
+        },
+        Rule::Sgd {
+            learning_rate: 0.05,
+            momentum: 0.5,
+            weight_decay: 0.0,
+        },
+        Rule::AdamW {
+            learning_rate: 0.1,
+            weight_decay: 0.0,
+        },
+    ];
+
     #[test]
     fn first_steps_are_those_of_the_papers() {
-        // Gradient -6 at 0: AdaGrad goes rate * 6 / sqrt(36), Adam rate * 6 / sqrt(36) as well.
-        let cases = [
-            Rule::AdaGrad {
-                learning_rate: 0.05,
-            },
-            Rule::AdamW {
-                learning_rate: 0.05,
-                weight_decay: 0.0,
-            },
-        ];
-        for rule in cases {
-            assert!((descend(rule, 1) - 0.05).abs() < 1e-6, "{rule:?}");
+        // Gradient -6 at 0: AdaGrad goes rate * 6 / sqrt(36), as does Adam; SGD rate * 6.
+        for (rule, expected) in RULES.into_iter().zip([0.5, 0.3, 0.1]) {
+            assert!((descend(rule, 1) - expected).abs() < 1e-6, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn second_steps_remember_the_first() {
+        // AdaGrad: at 0.5 the gradient is -5, the sum 61. SGD: at 0.3 it is -5.4, the velocity
+        // -5.4 - 0.5 * 6.
+        let expected = [0.5 + 0.5 * 5.0 / 61f64.sqrt(), 0.3 + 0.05 * 8.4];
+        for (rule, expected) in RULES.into_iter().zip(expected) {
+            assert!((descend(rule, 2) - expected).abs() < 1e-6, "{rule:?}");
         }
     }
 
     #[test]
     fn they_arrive() {
-        let cases = [
-            (Rule::AdaGrad { learning_rate: 0.5 }, 400),
-            (
-                Rule::AdamW {
-                    learning_rate: 0.1,
-                    weight_decay: 0.0,
-                },
-                400,
-            ),
+        for rule in RULES {
+            assert!((descend(rule, 400) - 3.0).abs() < 0.01, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn decay_shrinks_matrices_and_spares_vectors() {
+        let rules = [
+            Rule::AdaGrad {
+                learning_rate: 0.1,
+                weight_decay: 0.5,
+            },
+            Rule::Sgd {
+                learning_rate: 0.1,
+                momentum: 0.9,
+                weight_decay: 0.5,
+            },
+            Rule::AdamW {
+                learning_rate: 0.1,
+                weight_decay: 0.5,
+            },
         ];
-        for (rule, steps) in cases {
-            assert!((descend(rule, steps) - 3.0).abs() < 0.01, "{rule:?}");
+        for rule in rules {
+            let options = (Kind::Float, tch::Device::Cpu);
+            let matrix = Tensor::ones([2, 2], options).set_requires_grad(true);
+            let vector = Tensor::ones([2], options).set_requires_grad(true);
+            ((&matrix + &vector).sum(Kind::Float) * 0.0).backward();
+            let named = [("matrix", &matrix), ("vector", &vector)];
+            Optimizer::new(rule).step(named.into_iter(), 1.0);
+            assert!(matrix.double_value(&[0, 0]) < 0.99, "{rule:?}");
+            assert_eq!(vector.double_value(&[0]), 1.0, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_goes_on_bit_for_bit() {
+        for rule in RULES {
+            let run = |interrupted: bool| {
+                let options = (Kind::Float, tch::Device::Cpu);
+                let x = Tensor::zeros([3], options).set_requires_grad(true);
+                let mut optimizer = Optimizer::new(rule);
+                for step in 0..6 {
+                    if interrupted && step == 3 {
+                        let copy = |(name, tensor): (String, Tensor)| (name, tensor.copy());
+                        let memory: Vec<_> = optimizer.memory().into_iter().map(copy).collect();
+                        let steps = optimizer.steps();
+                        optimizer = Optimizer::new(rule);
+                        optimizer.remember(steps, memory);
+                    }
+                    (&x - 3.0).square().sum(Kind::Float).backward();
+                    optimizer.step([("x", &x)].into_iter(), 1.0);
+                }
+                Vec::<f32>::try_from(&x.detach()).unwrap()
+            };
+            assert_eq!(run(false), run(true), "{rule:?}");
         }
     }
 }

@@ -1,27 +1,31 @@
-//! The training loop: batches in, triplets mined, weights moved, checkpoints out.
+//! The training loop: batches in, weights moved, numbers and checkpoints out.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-use super::loss;
+use super::checkpoint::{self, Best, State};
+use super::learner::{self, Faces, Learner, Step};
 use super::module::{self, Network};
-use super::operator::{KIND, Mode};
-use super::optimizer::Optimizer;
+use super::objective::{self, Labels, Others};
+use super::operator::Mode;
 use crate::config::Config;
 use crate::dataset::Dataset;
-use crate::dataset::loader::{Batch, Loader, Plan, Position};
-use crate::dataset::sampler::{Fill, Mixing, Shape};
+use crate::dataset::loader::{Batch, Loader, Plan};
+use crate::history::LAST;
 use crate::network;
-use crate::run::{Measured, Run};
-use crate::triplet::{self, DistanceMatrix, Mined};
+use crate::run::{BEST, Run};
+use crate::teacher::TeacherEmbeddings;
+use crate::telemetry::guard::{DEFAULT_WINDOW, Guard, Observation, Signal, Spread};
+use crate::telemetry::metrics;
+use crate::validation::ValidationSet;
 use crate::weights::Weights;
 
-/// Name of the tensor that margin softmax learns: one center per training identity.
-const CENTERS: &str = "softmax.centers";
+/// Steps between two looks at the rank of the embeddings.
+const RANK_STEPS: u64 = 20;
 
 /// How long to train.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +37,19 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// That of a config.
+    pub fn of(config: &Config) -> Self {
+        match config.minutes {
+            Some(minutes) => Self::Time(Duration::from_secs_f64(minutes * 60.0)),
+            None => Self::Steps(config.steps),
+        }
+    }
+
     /// Share of the budget that is used up, 0 to 1.
-    fn progress(&self, step: u64, elapsed: Duration) -> f64 {
+    fn progress(&self, step: u64, seconds: f64) -> f64 {
         let progress = match self {
             Budget::Steps(steps) => step as f64 / *steps as f64,
-            Budget::Time(limit) => elapsed.as_secs_f64() / limit.as_secs_f64(),
+            Budget::Time(limit) => seconds / limit.as_secs_f64(),
         };
         progress.min(1.0)
     }
@@ -50,10 +62,18 @@ pub struct Job {
     pub config: Config,
     /// What to learn from.
     pub dataset: Arc<Dataset>,
-    /// How long.
-    pub budget: Budget,
+    /// Where to compute.
+    pub device: Device,
     /// Weights to start from, as [`first_weights`] finds them.
     pub first: Weights,
+    /// A checkpoint to go on from in their place: its tensors, and how far the run was.
+    pub from: Option<(Weights, State)>,
+    /// The model to learn from.
+    pub teacher: Option<TeacherEmbeddings>,
+    /// The model whose galleries are to stay usable.
+    pub older: Option<TeacherEmbeddings>,
+    /// Pairs to validate on.
+    pub validation: Option<ValidationSet>,
     /// Threads that decode pictures.
     pub workers: usize,
 }
@@ -64,7 +84,7 @@ pub struct Job {
 /// If there is no such network, it cannot train as the config says, or the file's weights are
 /// another network's.
 pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Weights> {
-    let graph = network::build(&config.network, config.dimension)?;
+    let graph = network::build(&config.spec())?;
     if graph.is_fixed_size() && !config.early.is_empty() {
         bail!(
             "network {} takes faces of {} px only: expected no [[early]] stage, found {}",
@@ -83,140 +103,246 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
     Ok(weights)
 }
 
-/// Trains and returns the final weights, which are also in the run's folder.
+/// Trains to the end of the budget; weights and numbers are in the run's folder.
 ///
 /// # Errors
-/// If a picture cannot be decoded, a file cannot be written, or the loss is no longer a number.
-pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<Weights> {
-    let config = &job.config;
-    let graph = network::build(&config.network, config.dimension)?;
-    let own_side = graph.input().width as u32;
-    let first = &job.first;
-    let network = Network::new(graph, first, Device::Cpu)?;
-    let centers = config.softmax.map(|_| first_centers(first, job));
-    let mut optimizer = Optimizer::new(config.optimizer);
-    let plan = Plan {
-        shape: Shape {
-            identities: config.batch.identities,
-            per_identity: config.batch.per_identity,
-            fill: Fill::Pictures,
-            mixing: Mixing::Free,
-        },
-        augment: config.augment,
-        seed: config.seed,
-    };
-    let started = Instant::now();
-    let mut side_px = config.side_px(0.0, own_side);
-    let first_batch = Position::default();
-    let mut loader = Loader::start(&job.dataset, plan, side_px, first_batch, job.workers);
-    let (mut step, mut pictures) = (0, 0);
-    loop {
-        let progress = job.budget.progress(step, started.elapsed());
-        if progress >= 1.0 {
-            break;
+/// If the data cannot be read, a file cannot be written, or the run no longer learns: the last
+/// checkpoint is then a good one.
+pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<()> {
+    let mut training = Training::start(job)?;
+    while let Some(progress) = training.progress() {
+        training.step(run, progress)?;
+        if training.is_due(job.config.validation_steps) {
+            training.validate(run)?;
         }
-        if config.side_px(progress, own_side) != side_px {
-            side_px = config.side_px(progress, own_side);
-            loader = loader.at_side(side_px);
+        if training.is_due(job.config.checkpoint_steps) {
+            training.save(run, true)?;
         }
-        let batch = loader.next_batch()?;
-        let (loss, mined) = learn(&network, centers.as_ref(), config, &batch)?;
-        let factor = config.schedule.factor(progress);
-        let moved = network
-            .trained()
-            .chain(centers.iter().map(|tensor| (CENTERS, tensor)));
-        optimizer.step(moved, factor);
-        step += 1;
-        pictures += batch.identities.len() as u64;
-        let measured = Measured {
-            step,
-            epoch: batch.epoch,
-            pictures,
-            seconds: started.elapsed().as_secs_f64(),
-            waited_seconds: loader.waited().as_secs_f64(),
-            side_px: batch.side_px,
-            learning_rate: config.optimizer.learning_rate() * factor,
-            loss,
-            active_share: mined.active_share(),
-            genuine: mined.genuine,
-            impostor: mined.impostor,
+    }
+    if !training.is_due(job.config.validation_steps) {
+        training.validate(run)?;
+    }
+    training.save(run, false)
+}
+
+/// A run under way.
+struct Training<'a> {
+    job: &'a Job,
+    learner: Learner,
+    state: State,
+    guard: Guard,
+    loader: Loader,
+    own_side: u32,
+    side_px: u32,
+    started: Instant,
+    /// Seconds before this process took the run up; and waited, before the loader did.
+    seconds_before: f64,
+    waited_before: f64,
+    /// The identities that have pictures in each group, where softmax keeps to a batch's group.
+    among: Vec<Vec<i64>>,
+}
+
+impl<'a> Training<'a> {
+    fn start(job: &'a Job) -> anyhow::Result<Self> {
+        let config = &job.config;
+        let graph = network::build(&config.spec())?;
+        let own_side = graph.side_px()?;
+        let network = Network::new(graph, &job.first, job.device)?.with_precision(config.precision);
+        let centers = config.softmax.map(|_| {
+            let extents = [job.dataset.identities.len(), config.dimension];
+            learner::first_centers(&job.first, extents, config.seed, job.device)
+        });
+        let mut learner = Learner::new(network, centers, config.clone());
+        let signal = match (&config.softmax, &job.teacher) {
+            (None, None) => Signal::TripletsAlone,
+            _ => Signal::More,
         };
-        run.record(&measured, progress)?;
-        if step % config.checkpoint_steps == 0 {
-            run.save(&all_weights(&network, centers.as_ref()), Some(step))?;
+        let mut state = State::default();
+        if let Some((memory, saved)) = &job.from {
+            learner.remember(saved.step, memory)?;
+            state = saved.clone();
+        }
+        let guard = state.guard.clone();
+        let guard = guard.unwrap_or_else(|| Guard::new(signal, DEFAULT_WINDOW));
+        let plan = Plan {
+            shape: config.batch.shape(),
+            augment: config.augment,
+            seed: config.seed,
+        };
+        let progress = Budget::of(config).progress(state.step, state.seconds);
+        let side_px = config.side_px(progress, own_side);
+        let loader = Loader::start(&job.dataset, plan, side_px, state.position, job.workers);
+        Ok(Self {
+            job,
+            learner,
+            guard,
+            loader,
+            own_side,
+            side_px,
+            started: Instant::now(),
+            seconds_before: state.seconds,
+            waited_before: state.waited_seconds,
+            among: config.batch.groups_of(&job.dataset),
+            state,
+        })
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Share of the budget that is used up; none once it is.
+    fn progress(&self) -> Option<f64> {
+        let budget = Budget::of(&self.job.config);
+        let progress = budget.progress(self.state.step, self.seconds());
+        (progress < 1.0).then_some(progress)
+    }
+
+    fn is_due(&self, every: u64) -> bool {
+        self.state.step.is_multiple_of(every)
+    }
+
+    fn next_batch(&mut self, progress: f64) -> anyhow::Result<Batch> {
+        let side_px = self.job.config.side_px(progress, self.own_side);
+        if side_px != self.side_px {
+            self.side_px = side_px;
+            self.loader.change_side(side_px);
+        }
+        Ok(self.loader.next_batch()?)
+    }
+
+    fn step(&mut self, run: &mut Run, progress: f64) -> anyhow::Result<()> {
+        let batch = self.next_batch(progress)?;
+        let device = self.job.device;
+        let side = i64::from(batch.side_px);
+        let rows = |rows: &[usize]| {
+            let faces = Tensor::from_slice(&batch.normalized(rows));
+            faces.view([-1, 3, side, side]).to_device(device)
+        };
+        let group = self.job.dataset.pictures[batch.pictures[0]].group;
+        let labels = Labels {
+            identities: &batch.identities,
+            pictures: &batch.pictures,
+            among: self.among.get(group).map_or(&[], Vec::as_slice),
+        };
+        let others = Others {
+            teacher: self.job.teacher.as_ref(),
+            older: self.job.older.as_ref(),
+        };
+        let faces = Faces {
+            rows: &rows,
+            labels,
+        };
+        let step = self
+            .learner
+            .step(&faces, others, self.state.step, progress)?;
+        self.state.step += 1;
+        self.state.pictures += batch.identities.len() as u64;
+        self.state.position = batch.next;
+        self.state.seconds = self.seconds();
+        self.state.waited_seconds = self.waited_before + self.loader.waited().as_secs_f64();
+        self.state.mining_seconds += step.outcome.mining.as_secs_f64();
+        run.record(&self.measured(&batch, &step, progress), progress)?;
+        self.guard.observe(&observation(self.state.step, &step))?;
+        Ok(())
+    }
+
+    fn measured(&self, batch: &Batch, step: &Step, progress: f64) -> metrics::Step {
+        let (state, outcome) = (&self.state, &step.outcome);
+        let ranked = state.step == 1 || state.step.is_multiple_of(RANK_STEPS);
+        metrics::Step {
+            step: state.step,
+            epoch: batch.epoch,
+            pictures: state.pictures,
+            seconds: state.seconds,
+            waited_seconds: state.waited_seconds,
+            mining_seconds: state.mining_seconds,
+            side_px: batch.side_px,
+            learning_rate: self.job.config.learning_rate(progress),
+            loss: outcome.parts.sum(),
+            triplet: outcome.parts.triplet,
+            softmax: outcome.parts.softmax,
+            distillation: outcome.parts.distillation,
+            compatible: outcome.parts.compatible,
+            active_share: outcome.mined.active_share(),
+            genuine: f64::from(outcome.mined.genuine),
+            impostor: f64::from(outcome.mined.impostor),
+            rank: ranked
+                .then(|| objective::effective_rank(&step.embeddings))
+                .flatten(),
+            gradient_norm: Some(step.gradient_norm),
         }
     }
-    let weights = all_weights(&network, centers.as_ref());
-    run.save(&weights, None)?;
-    Ok(weights)
-}
 
-/// One step's gradients; returns the loss and what mining found.
-fn learn(
-    network: &Network,
-    centers: Option<&Tensor>,
-    config: &Config,
-    batch: &Batch,
-) -> anyhow::Result<(f64, Mined)> {
-    let side = i64::from(batch.side_px);
-    let faces = Tensor::from_slice(&batch.all_normalized()).view([-1, 3, side, side]);
-    let embeddings = network.forward(&faces.to_device(network.device()), Mode::Train);
-    let mined = triplet::mine(
-        &distances(&embeddings),
-        &batch.identities,
-        config.triplet.alpha as f32,
-    );
-    let triplets = loss::triplet(&embeddings, &mined.triplets, config.triplet.alpha)
-        .map(|loss| loss * config.triplet.weight);
-    let softmax = config.softmax.zip(centers).map(|(softmax, centers)| {
-        let truth = Tensor::from_slice(&batch.identities).to_device(network.device());
-        loss::margin_softmax(&embeddings, centers, &truth, softmax.scale, softmax.margin)
-            * softmax.weight
-    });
-    let loss = match (triplets, softmax) {
-        (Some(triplets), Some(softmax)) => triplets + softmax,
-        (Some(loss), None) | (None, Some(loss)) => loss,
-        (None, None) => return Ok((0.0, mined)), // nothing to learn from this batch
-    };
-    let value = loss.double_value(&[]);
-    if !value.is_finite() {
-        bail!(
-            "the loss is {value}: expected a number; lower the learning rate, or start from an \
-             earlier checkpoint with --init"
-        );
-    }
-    loss.backward();
-    Ok((value, mined))
-}
-
-/// Squared L2 between all rows: 2 - 2 cosines, as the rows are unit vectors.
-fn distances(embeddings: &Tensor) -> DistanceMatrix {
-    let rows = embeddings.detach();
-    let squared = (rows.matmul(&rows.tr()) * -2.0 + 2.0).clamp(0.0, 4.0);
-    let squared = module::from_torch(&squared);
-    DistanceMatrix::new(squared.extents[0], squared.values)
-}
-
-fn first_centers(first: &Weights, job: &Job) -> Tensor {
-    let extents = [job.dataset.identities.len(), job.config.dimension];
-    let saved = first
-        .get(CENTERS)
-        .filter(|tensor| tensor.extents == extents);
-    let centers = match saved {
-        Some(tensor) => module::to_torch(tensor),
-        None => {
-            tch::manual_seed(job.config.seed as i64);
-            let extents = extents.map(|extent| extent as i64);
-            Tensor::randn(extents, (KIND, Device::Cpu)) * 0.1
+    fn validate(&mut self, run: &mut Run) -> anyhow::Result<()> {
+        let Some(set) = &self.job.validation else {
+            return Ok(());
+        };
+        let smoothed = match self.job.config.average {
+            Some(_) => Some(self.learner.smoothed()?),
+            None => None,
+        };
+        let network = smoothed.as_ref().unwrap_or(self.learner.network());
+        let side = i64::from(self.own_side);
+        let embed = |faces: &[f32], _count: usize| {
+            let faces = Tensor::from_slice(faces).view([-1, 3, side, side]);
+            let faces = faces.to_device(network.device());
+            let rows = tch::no_grad(|| network.forward(&faces, Mode::Inference));
+            let rows = module::from_torch(&rows);
+            let each = rows.values.chunks_exact(rows.extents[1]);
+            each.map(<[f32]>::to_vec).collect()
+        };
+        let found = set.score(embed)?;
+        let state = &self.state;
+        run.validated(&metrics::Validated {
+            step: state.step,
+            pictures: state.pictures,
+            seconds: self.seconds(),
+            accuracy: found.accuracy,
+            threshold: found.threshold,
+            genuine: found.genuine,
+            impostor: found.impostor,
+            auc: found.auc,
+            pairs: found.pairs as u64,
+        })?;
+        let better = state.best.is_none_or(|best| found.accuracy > best.accuracy);
+        if better {
+            self.state.best = Some(Best {
+                step: self.state.step,
+                accuracy: found.accuracy,
+            });
+            let path = run.folder().join(BEST);
+            checkpoint::write(&path, self.learner.weights(), &self.state)?;
         }
-    };
-    centers.to_kind(Kind::Float).set_requires_grad(true)
+        Ok(())
+    }
+
+    /// Writes the checkpoint that a run goes on from, and one to keep.
+    fn save(&mut self, run: &Run, keep: bool) -> anyhow::Result<()> {
+        self.state.seconds = self.seconds();
+        self.state.guard = Some(self.guard.clone());
+        let last = run.folder().join(LAST);
+        checkpoint::write(&last, self.learner.memory(), &self.state)?;
+        if keep {
+            let path = run.checkpoint(self.state.step);
+            checkpoint::write(&path, self.learner.weights(), &self.state)?;
+            run.prune()?;
+        }
+        Ok(())
+    }
 }
 
-fn all_weights(network: &Network, centers: Option<&Tensor>) -> Weights {
-    let mut weights = network.weights();
-    if let Some(centers) = centers {
-        weights.insert(CENTERS, module::from_torch(centers));
+fn observation(step: u64, done: &Step) -> Observation {
+    let mined = &done.outcome.mined;
+    let spread = |mean: f32| Spread {
+        mean: f64::from(mean),
+        max: f64::from(mined.largest),
+    };
+    Observation {
+        step,
+        loss: done.outcome.parts.sum(),
+        active_triplets: mined.triplets.len() as u64,
+        genuine: spread(mined.genuine),
+        impostor: spread(mined.impostor),
     }
-    weights
 }

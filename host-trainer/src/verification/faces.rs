@@ -1,12 +1,8 @@
 //! From pictures to embeddings, through the one pipeline that the device has too.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use shared::{
     Detection, Detector, DetectorError, Embedder, EmbedderError, Embedding, Frame, PictureError,
     Pipeline, PipelineError, SquaredL2, picture,
@@ -14,6 +10,7 @@ use shared::{
 
 use super::folds::Comparison;
 use super::pairs::{Pair, PictureId};
+use super::parallel;
 use crate::dataset::lfw::Pictures;
 
 /// Side of the detector's input, in pixels; the device's default too.
@@ -50,61 +47,19 @@ pub enum FacesError {
 /// The first [`FacesError`] of any thread.
 pub fn embed(pictures: &Pictures, detector: &Path, model: &Path) -> Result<Embeddings, FacesError> {
     let list: Vec<(&PictureId, &Vec<u8>)> = pictures.iter().collect();
-    let bar = progress(list.len());
-    let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let done = Mutex::new(Vec::with_capacity(list.len()));
-    // Each thread has its own networks; a picture goes to whichever is free.
-    let work = || -> Result<(), FacesError> {
+    let start = || -> Result<Pipeline, FacesError> {
         let detector = Detector::load(detector, DETECTOR_SIDE_PX)?;
-        let mut pipeline = Pipeline::new(detector, Embedder::load(model)?);
-        while !failed.load(Ordering::Relaxed) {
-            let Some((id, bytes)) = list.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                break;
-            };
-            let frame = picture::decode(bytes, &id.path())?;
-            let embedding =
-                embed_central(&mut pipeline, &frame).map_err(|source| FacesError::Pipeline {
-                    path: id.path(),
-                    source: Box::new(source),
-                })?;
-            let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            done.push(((*id).clone(), embedding));
-            bar.inc(1);
-        }
-        Ok(())
+        Ok(Pipeline::new(detector, Embedder::load(model)?))
     };
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let results: Vec<Result<(), FacesError>> = std::thread::scope(|scope| {
-        let watched = || {
-            let result = work();
-            failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            result
-        };
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(watched)).collect();
-        handles
-            .into_iter()
-            .map(|handle| {
-                handle
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    });
-    results.into_iter().collect::<Result<(), FacesError>>()?;
-    bar.finish();
-    let done = done.into_inner();
-    Ok(done
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-        .into_iter()
-        .collect())
-}
-
-fn progress(count: usize) -> ProgressBar {
-    let template = "{bar:24} {pos}/{len} faces  {per_sec}  ETA {eta}";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(count as u64).with_style(style)
+    let embeddings = parallel::map(&list, start, |pipeline, (id, bytes)| {
+        let path = id.path();
+        let frame = picture::decode(bytes, &path)?;
+        embed_central(pipeline, &frame).map_err(|source| FacesError::Pipeline {
+            path,
+            source: Box::new(source),
+        })
+    })?;
+    Ok(pictures.keys().cloned().zip(embeddings).collect())
 }
 
 /// The embedding of the face nearest to the picture's center, where LFW has the person it names;
@@ -124,7 +79,8 @@ fn embed_central(
     }
 }
 
-fn most_central(faces: &[Detection], width_px: u32, height_px: u32) -> Option<&Detection> {
+/// The face nearest to the middle of a picture of that size; none without faces.
+pub fn most_central(faces: &[Detection], width_px: u32, height_px: u32) -> Option<&Detection> {
     // Pixel centers are whole numbers, so the middle of a picture of two pixels is 0.5.
     let middle = |extent: u32| (extent as f32 - 1.0) / 2.0;
     let off = |face: &Detection| {
@@ -136,11 +92,26 @@ fn most_central(faces: &[Detection], width_px: u32, height_px: u32) -> Option<&D
 
 /// The comparison of each pair.
 pub fn compare(pairs: &[Pair], embeddings: &Embeddings) -> Vec<Comparison> {
-    let embedding = |id: &PictureId| embeddings.get(id).and_then(Option::as_ref);
+    compare_across(pairs, embeddings, embeddings)
+}
+
+/// The comparison of each pair, its first picture embedded as `probes` have it and its second as
+/// `templates` have it: two models side by side.
+///
+/// # Panics
+/// If the two have embeddings of different dimensions.
+pub fn compare_across(
+    pairs: &[Pair],
+    probes: &Embeddings,
+    templates: &Embeddings,
+) -> Vec<Comparison> {
+    fn of<'a>(embeddings: &'a Embeddings, id: &PictureId) -> Option<&'a Embedding> {
+        embeddings.get(id).and_then(Option::as_ref)
+    }
     let compare = |pair: &Pair| Comparison {
-        distance: embedding(&pair.first)
-            .zip(embedding(&pair.second))
-            .map(|(a, b)| SquaredL2::between(a, b).value()),
+        distance: of(probes, &pair.first)
+            .zip(of(templates, &pair.second))
+            .map(|(probe, template)| SquaredL2::between(probe, template).value()),
         genuine: pair.is_genuine(),
     };
     pairs.iter().map(compare).collect()

@@ -39,6 +39,35 @@ impl Distances {
         self.impostor.len() as u64
     }
 
+    /// Mean distance of genuine comparisons; none without comparisons.
+    pub fn genuine_mean(&self) -> Option<f64> {
+        mean(&self.genuine)
+    }
+
+    /// Mean distance of impostor comparisons; none without comparisons.
+    pub fn impostor_mean(&self) -> Option<f64> {
+        mean(&self.impostor)
+    }
+
+    /// Area under the ROC curve: the chance that a genuine comparison is nearer than an impostor
+    /// one, equal distances counted half; none without comparisons of either kind.
+    pub fn auc(&self) -> Option<f64> {
+        let farther: f64 = self
+            .genuine
+            .iter()
+            .map(|genuine| {
+                let nearer = self.impostor.partition_point(|impostor| impostor < genuine);
+                let not_farther = self
+                    .impostor
+                    .partition_point(|impostor| impostor <= genuine);
+                let equal = not_farther - nearer;
+                (self.impostor.len() - not_farther) as f64 + equal as f64 / 2.0
+            })
+            .sum();
+        let comparisons = (self.genuine.len() * self.impostor.len()) as f64;
+        (comparisons > 0.0).then(|| farther / comparisons)
+    }
+
     /// Share of impostor comparisons accepted at a threshold, 0 to 1; none without comparisons.
     pub fn fmr(&self, threshold: f32) -> Option<f64> {
         share_accepted(&self.impostor, threshold)
@@ -71,6 +100,11 @@ impl Distances {
             }),
         }
     }
+}
+
+fn mean(distances: &[f32]) -> Option<f64> {
+    let sum: f64 = distances.iter().copied().map(f64::from).sum();
+    (!distances.is_empty()).then(|| sum / distances.len() as f64)
 }
 
 fn share_accepted(sorted: &[f32], threshold: f32) -> Option<f64> {
@@ -110,6 +144,28 @@ mod tests {
         let threshold = distances.threshold_at(0.05, 1).unwrap();
         // 0.5 and 1.055 lie below the sixth impostor at 1.06.
         assert_eq!(distances.fnmr(threshold), Some(0.5));
+    }
+
+    #[test]
+    fn the_area_under_the_curve_counts_ordered_pairs() {
+        for (name, genuine, impostor, expected) in [
+            ("apart", &[0.1, 0.2][..], &[1.0, 2.0][..], Some(1.0)),
+            ("the wrong way round", &[1.0, 2.0], &[0.1], Some(0.0)),
+            ("all equal", &[1.0, 1.0], &[1.0], Some(0.5)),
+            // Of (1, 2), (1, 3), (2, 2), (2, 3), (4, 2), (4, 3): 3 ordered, one tie.
+            ("mixed", &[4.0, 1.0, 2.0], &[3.0, 2.0], Some(3.5 / 6.0)),
+            ("no impostor", &[1.0], &[], None),
+        ] {
+            let distances = Distances::new(genuine.to_vec(), impostor.to_vec());
+            assert_eq!(distances.auc(), expected, "{name}");
+        }
+        assert_eq!(
+            hundred()
+                .impostor_mean()
+                .map(|mean| (mean * 1000.0).round()),
+            Some(1505.0)
+        );
+        assert_eq!(Distances::default().genuine_mean(), None);
     }
 
     #[test]

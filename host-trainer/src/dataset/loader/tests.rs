@@ -73,12 +73,12 @@ fn another_side_goes_on_where_the_last_ended() {
         if number % 3 == 2 {
             let waited = loader.waited();
             let side_px = SIDE_PX + number as u32;
-            loader = loader.at_side(side_px);
+            loader.change_side(side_px);
             assert!(loader.waited() == waited);
             let batch = loader.next_batch().unwrap();
             assert_eq!(batch.faces[0].side_px(), side_px);
             assert_eq!(batch.pictures, expected.pictures);
-            loader = loader.at_side(SIDE_PX);
+            loader.change_side(SIDE_PX);
         } else {
             assert_same(&loader.next_batch().unwrap(), expected);
         }
