@@ -17,6 +17,7 @@ enum Command {
     Evaluate(command::evaluate::Arguments),
     Plot(command::plot::Arguments),
     Doctor(command::doctor::Arguments),
+    Bench(command::bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
+        Command::Bench(arguments) => command::bench::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
