@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::cases::Case;
 use crate::network::graph::LayerGraph;
 use crate::network::{self, Spec};
-use crate::torch::module::Network;
+use crate::torch::module::{self, Network};
 use crate::torch::operator::Mode;
 use crate::weights::Weights;
 
@@ -67,7 +67,7 @@ fn trained(title: &'static str, graph: LayerGraph) -> Case {
     }
     let mut weights = Weights::default();
     for (name, tensor) in network.tensors() {
-        weights.insert(name, crate::torch::module::from_torch(tensor));
+        weights.insert(name, module::from_torch(tensor));
     }
     for named in graph.parameters() {
         let (before, after) = (first.get(&named.name), weights.get(&named.name));

@@ -93,6 +93,10 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
             config.early.len()
         );
     }
+    for stage in &config.early {
+        let place = || format!("network {} cannot train at that side", graph.name());
+        graph.check_side(stage.side_px).with_context(place)?;
+    }
     let Some(path) = init else {
         return Ok(Weights::initialize(&graph, config.seed));
     };
