@@ -169,12 +169,12 @@ mod tests {
             let mut expected = Vec::new();
             for a in 0..hashes.len() {
                 for b in a + 1..hashes.len() {
-                    if hashes[a].distance(&hashes[b]) <= within && (a + b) % 3 != 0 {
+                    if hashes[a].distance(&hashes[b]) <= within && !(a + b).is_multiple_of(3) {
                         expected.push((a, b));
                     }
                 }
             }
-            let wanted = |a: usize, b: usize| (a + b) % 3 != 0;
+            let wanted = |a: usize, b: usize| !(a + b).is_multiple_of(3);
             assert_eq!(
                 pairs(&hashes, within, usize::MAX, wanted),
                 expected,

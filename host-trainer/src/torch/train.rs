@@ -274,7 +274,7 @@ impl<'a> Training<'a> {
             rank: ranked
                 .then(|| objective::effective_rank(&step.embeddings))
                 .flatten(),
-            gradient_norm: Some(step.gradient_norm),
+            gradient_norm: step.gradient_norm,
         }
     }
 
