@@ -10,7 +10,7 @@ pub mod measure;
 pub mod paper;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::Serialize;
 

@@ -275,7 +275,10 @@ fn a_share_is_of_whole_identities_and_held_by_a_larger_one() {
         .map(|it| (format!("{it:02}"), 2 + it % 5))
         .chain([("lone".to_owned(), 1)])
         .collect();
-    let (folder, all) = set(&[("one", &identities[..20]), ("two", &identities[20..])], MEMORY_BYTES);
+    let (folder, all) = set(
+        &[("one", &identities[..20]), ("two", &identities[20..])],
+        MEMORY_BYTES,
+    );
     let open = |share, seed| Dataset::open_share(folder.path(), share, seed).unwrap();
     let total = all.pictures.len();
     assert_eq!(total, 160);
@@ -292,12 +295,20 @@ fn a_share_is_of_whole_identities_and_held_by_a_larger_one() {
             };
             assert_eq!(of(&part), of(&all), "{name}");
         }
-        assert_eq!(part.sources.iter().map(|it| it.pictures).sum::<u64>(), count as u64);
+        assert_eq!(
+            part.sources.iter().map(|it| it.pictures).sum::<u64>(),
+            count as u64
+        );
         assert_eq!(part.digest(), open(share, 7).digest());
         assert_ne!(part.identities, open(share, 8).identities);
         part
     });
-    assert!(eighth.identities.iter().all(|it| half.identities.contains(it)));
+    assert!(
+        eighth
+            .identities
+            .iter()
+            .all(|it| half.identities.contains(it))
+    );
     assert_eq!(open(1.0, 7).digest(), all.digest());
     // A share of nothing but one identity is too small a set.
     let error = Dataset::open_share(folder.path(), 0.001, 7).unwrap_err();

@@ -59,7 +59,9 @@ fn page(study: &Study) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
             rows: &study.rows,
         };
         chart.axes(area, study.study)?;
-        series.iter().try_for_each(|series| chart.series(area, series))?;
+        series
+            .iter()
+            .try_for_each(|series| chart.series(area, series))?;
         words.iter().enumerate().try_for_each(|(index, words)| {
             let place = (MARGIN, below + ROW * index as f64);
             write(area, words, place, Words::new(12.5, GREY))
@@ -188,4 +190,40 @@ fn wrapped(sentences: &[String]) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::tests::made_up;
+
+    #[test]
+    fn every_measured_value_and_the_papers_are_in_the_picture() {
+        let svg = svg(&made_up()).unwrap();
+        for words in [
+            "JPEG quality, beside the paper",
+            "pairs decided rightly",
+            "VAL at FAR 1e-2",
+            "the paper&apos;s VAL at FAR 1e-3, of other data",
+            "as it is",
+            "Of data &lt;made&gt; up.",
+        ] {
+            assert!(svg.contains(words), "{words}");
+        }
+        assert!(!svg.contains("VAL at FAR 1e-3\n"), "nothing measured there");
+        // Two of each measured series, two of the paper's.
+        assert_eq!(svg.matches("<circle").count(), 6);
+        // Half of the height for 50 %, of 340 pixels that begin below three keys.
+        let bottom = MARGIN + TITLE + 3.0 * ROW + 14.0 + PLOT_HEIGHT;
+        let half = format!("cy=\"{}\"", units(bottom - PLOT_HEIGHT / 2.0));
+        assert_eq!(svg.matches(&half).count(), 1, "{half}");
+    }
+
+    #[test]
+    fn long_sentences_are_broken_between_words() {
+        let lines = wrapped(&["word ".repeat(60), "end".to_owned()]);
+        assert_eq!(lines.len(), 4);
+        assert!(lines.iter().all(|line| line.chars().count() <= LETTERS));
+        assert_eq!(lines[3], "end");
+    }
 }

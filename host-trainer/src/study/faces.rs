@@ -66,7 +66,9 @@ pub fn embed(
     sides.sort_by(f32::total_cmp);
     faces.side_px = sides.get(sides.len() / 2).copied().unwrap_or_default();
     for ((id, _), found) in list.into_iter().zip(found) {
-        let mut rest = found.map_or_else(Vec::new, |found| found.embeddings).into_iter();
+        let mut rest = found
+            .map_or_else(Vec::new, |found| found.embeddings)
+            .into_iter();
         faces.as_is.insert(id.clone(), rest.next());
         if to_change.contains(id) {
             for changed in &mut faces.changed {

@@ -184,11 +184,7 @@ fn sample<P: Clone>(pairs: &[(P, P, bool)], limit: usize) -> Vec<(P, P, bool)> {
 
 /// At most `limit` pairs, half of either kind, evenly from the whole list; `is_genuine` tells the
 /// kinds apart.
-pub fn sample_by<P: Clone>(
-    pairs: &[P],
-    limit: usize,
-    is_genuine: impl Fn(&P) -> bool,
-) -> Vec<P> {
+pub fn sample_by<P: Clone>(pairs: &[P], limit: usize, is_genuine: impl Fn(&P) -> bool) -> Vec<P> {
     let kind = |genuine: bool| {
         let kind: Vec<_> = pairs
             .iter()

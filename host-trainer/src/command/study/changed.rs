@@ -136,7 +136,14 @@ mod tests {
             let values = values(Kind::Size, own).into_iter();
             values.map(|(name, ..)| name).collect()
         };
-        let with = ["40x40", "80x80", "112x112 (own)", "120x120", "160x160", "256x256"];
+        let with = [
+            "40x40",
+            "80x80",
+            "112x112 (own)",
+            "120x120",
+            "160x160",
+            "256x256",
+        ];
         assert_eq!(sides(112), with);
         // A network of a size that the paper has, too.
         assert_eq!(sides(160).len(), 5);

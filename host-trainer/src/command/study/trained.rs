@@ -56,7 +56,7 @@ pub(super) struct Arguments {
 }
 
 /// A value of a study as a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Trial {
     /// Name of its folder.
     name: String,
@@ -277,5 +277,119 @@ fn study(
         study: kind,
         about,
         rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::metrics::{Line, Step, Validated, Writer};
+    use crate::torch::checkpoint::State;
+
+    const CONFIG_TEXT: &str = "
+        network = 'mobilefacenet'
+        steps = 40
+        pictures_share = 0.5
+        batch = { identities = 2, per_identity = 2 }
+        optimizer = { kind = 'ada_grad', learning_rate = 0.05 }
+    ";
+
+    fn origin(data: &str) -> Origin {
+        Origin {
+            data: data.into(),
+            init: None,
+            validate: Some("lfw".into()),
+            detector: "yunet.onnx".into(),
+            teacher: None,
+            compatible_with: None,
+            revision: "0".to_owned(),
+            threads: 1,
+        }
+    }
+
+    /// A run's folder as it stands at that step, its last validation at another.
+    fn run_at(folder: &Path, config: &Config, step: u64, validated: u64) {
+        let json = serde_json::to_vec(&origin("data")).unwrap();
+        std::fs::write(folder.join(run::ORIGIN), json).unwrap();
+        std::fs::write(folder.join(CONFIG), toml::to_string(config).unwrap()).unwrap();
+        let state = State {
+            step,
+            ..State::default()
+        };
+        checkpoint::write(&folder.join(LAST), Default::default(), &state).unwrap();
+        let mut writer = Writer::create(&folder.join(METRICS)).unwrap();
+        let line = Step {
+            step,
+            ..Step::default()
+        };
+        writer.write(&Line::Step(line)).unwrap();
+        let line = Validated {
+            step: validated,
+            accuracy: 0.75,
+            pairs: 100,
+            ..Validated::default()
+        };
+        writer.write(&Line::Validation(line)).unwrap();
+    }
+
+    #[test]
+    fn each_value_is_a_run_of_its_own() {
+        let config: Config = toml::from_str(CONFIG_TEXT).unwrap();
+        let names = |kind| -> Vec<String> {
+            let trials = trials(kind, &config).into_iter();
+            trials.map(|trial| trial.name).collect()
+        };
+        let dimensions = [
+            "dimension-64",
+            "dimension-128",
+            "dimension-256",
+            "dimension-512",
+        ];
+        assert_eq!(names(Kind::Dimension), dimensions);
+        let pictures = [
+            "pictures-1-8",
+            "pictures-1-4",
+            "pictures-1-2",
+            "pictures-all",
+        ];
+        assert_eq!(names(Kind::Pictures), pictures);
+        // Shares of what the config itself asks for.
+        let share = trials(Kind::Pictures, &config)[0].config.pictures_share;
+        assert_eq!(share, 0.0625);
+        for trial in [
+            trials(Kind::Dimension, &config),
+            trials(Kind::Pictures, &config),
+        ]
+        .concat()
+        {
+            trial.config.check(Path::new("a trial")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_run_is_at_its_end_after_its_steps_and_a_validation() {
+        let config: Config = toml::from_str(CONFIG_TEXT).unwrap();
+        for (step, validated, done) in [(40, 40, true), (20, 20, false), (40, 20, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            assert!(at_end(folder.path(), &config).unwrap().is_none());
+            run_at(folder.path(), &config, step, validated);
+            let found = at_end(folder.path(), &config).unwrap();
+            assert_eq!(found.is_some(), done, "{step} {validated}");
+            assert!(found.is_none_or(|found| found.accuracy == 0.75));
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_started_otherwise_is_refused() {
+        let config: Config = toml::from_str(CONFIG_TEXT).unwrap();
+        let [trial, other] = [0, 1].map(|it| trials(Kind::Dimension, &config).swap_remove(it));
+        let folder = tempfile::tempdir().unwrap();
+        fits(folder.path(), &trial, &origin("data")).unwrap();
+        run_at(folder.path(), &trial.config, 20, 20);
+        fits(folder.path(), &trial, &origin("data")).unwrap();
+        for (trial, data, what) in [(&other, "data", "config"), (&trial, "others", "(data)")] {
+            let error = fits(folder.path(), trial, &origin(data)).unwrap_err();
+            assert!(error.to_string().contains(what), "{error}");
+        }
     }
 }
