@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod bench;
 pub mod calibrate;
 pub mod describe;
 pub mod doctor;

@@ -18,6 +18,7 @@ enum Command {
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
+    Bench(command::bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
+        Command::Bench(arguments) => command::bench::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

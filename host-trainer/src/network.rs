@@ -192,6 +192,26 @@ mod tests {
     }
 
     #[test]
+    fn faces_too_small_or_too_large_for_a_layer_are_told_from_others() {
+        for (name, right, wrong) in [
+            ("nn4", [32, 64, 128], [16, 31].as_slice()),
+            ("mobilefacenet", [16, 64, 112], &[128]),
+            ("nn1", [220, 220, 220], &[112, 256]),
+        ] {
+            let graph = build(&Spec::new(name)).unwrap();
+            for side in right {
+                assert_eq!(graph.check_side(side), Ok(()), "{name} at {side}");
+            }
+            for side in wrong {
+                assert!(graph.check_side(*side).is_err(), "{name} at {side}");
+            }
+        }
+        let error = build(&Spec::new("nn4")).unwrap().check_side(31);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("inception4e"), "{error}");
+    }
+
+    #[test]
     fn only_the_notebooks_network_drops() {
         for name in NAMES {
             let graph = build(&Spec::new(name)).unwrap();

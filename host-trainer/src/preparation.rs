@@ -187,6 +187,9 @@ struct Run<'a> {
     journal: &'a Journal,
 }
 
+/// An identity to judge: its name, the digest of its candidates, and their faces as photo and file.
+type Unjudged = (String, String, Vec<(String, PathBuf)>);
+
 impl Run<'_> {
     fn is_new(&self, photo: &Photo) -> bool {
         let key = (photo.identity.clone(), photo.name.clone());
@@ -329,9 +332,8 @@ impl Run<'_> {
         )
     }
 
-    /// Identities with enough faces whose judgment is missing or of other pictures: name, digest,
-    /// and the faces as photo and file.
-    fn unjudged(&self) -> Vec<(String, String, Vec<(String, PathBuf)>)> {
+    /// Identities with enough faces whose judgment is missing or of other pictures.
+    fn unjudged(&self) -> Vec<Unjudged> {
         let done = self.journal.done();
         let decided = decide(&self.scan.photos, &done, &self.preparation.settings);
         let mut unjudged = Vec::new();

@@ -2,6 +2,7 @@
 //! optimizer, and the training loop. No other room imports `tch`.
 
 pub mod average;
+pub mod bench;
 pub mod checkpoint;
 pub mod device;
 pub mod environment;

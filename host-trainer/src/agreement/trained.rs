@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::cases::Case;
 use crate::network::graph::LayerGraph;
 use crate::network::{self, Spec};
-use crate::torch::module::Network;
+use crate::torch::module::{self, Network};
 use crate::torch::operator::Mode;
 use crate::weights::Weights;
 
@@ -65,7 +65,10 @@ fn trained(title: &'static str, graph: LayerGraph) -> Case {
         loss(&embeddings).backward();
         tch::no_grad(|| network.trained().for_each(|(_, tensor)| step(tensor)));
     }
-    let weights = network.weights();
+    let mut weights = Weights::default();
+    for (name, tensor) in network.tensors() {
+        weights.insert(name, module::from_torch(tensor));
+    }
     for named in graph.parameters() {
         let (before, after) = (first.get(&named.name), weights.get(&named.name));
         assert_ne!(before, after, "{title}: {} never moved", named.name);

@@ -37,12 +37,18 @@ pub struct Arguments {
     /// Weights without a run, in safetensors
     #[arg(long, requires = "network")]
     weights: Option<PathBuf>,
-    /// Network of --weights: nn1 or mobilefacenet
+    /// Network of --weights, such as nn4; `usher-train describe --all` lists them
     #[arg(long, conflicts_with = "run")]
     network: Option<String>,
     /// Values in an embedding of --weights
     #[arg(long, default_value_t = DEFAULT_DIMENSION, conflicts_with = "run")]
     dimension: usize,
+    /// Factor of the channels of --weights
+    #[arg(long, default_value_t = 1.0, conflicts_with = "run")]
+    width: f64,
+    /// Whether --weights have batch normalization [default: as the network's paper has it]
+    #[arg(long, conflicts_with = "run")]
+    batch_norm: Option<bool>,
     /// Name of the model and of its files
     #[arg(long)]
     name: String,
@@ -80,8 +86,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         (Some(run), _, _) => from_run(run)?,
         (None, Some(weights), Some(network)) => Trained {
             graph: network::build(&Spec {
+                name: network.clone(),
                 dimension: arguments.dimension,
-                ..Spec::new(network)
+                batch_norm: arguments.batch_norm,
+                width: arguments.width,
             })?,
             weights: Weights::read(weights)?,
             data: Vec::new(),
@@ -136,10 +144,7 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
             licence: source.licence,
         });
     Ok(Trained {
-        graph: network::build(&Spec {
-            dimension: config.dimension,
-            ..Spec::new(&config.network)
-        })?,
+        graph: network::build(&config.spec())?,
         weights: Weights::read(&folder.join(history::LAST))?,
         data: data.collect(),
         stages,

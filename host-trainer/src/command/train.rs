@@ -29,7 +29,8 @@ pub struct Arguments {
     /// What to train and how, in TOML
     #[arg(long, required_unless_present = "resume")]
     config: Option<PathBuf>,
-    /// Aligned faces: a folder per identity, tar shards, or manifest.tsv with tar files
+    /// Aligned faces: a folder per identity (also as in VGGFace2, CASIA-WebFace, LFW), tar files
+    /// with manifest.tsv, or tar shards
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// Folder of the run, made anew

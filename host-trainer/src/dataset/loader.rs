@@ -11,7 +11,7 @@ mod threads;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -138,7 +138,7 @@ pub struct Loader {
     heads: Receiver<Result<Head, LoaderError>>,
     slices: Receiver<Slice>,
     /// Last, so that the threads find the receivers dropped and end.
-    _threads: Threads,
+    threads: Threads,
 }
 
 impl Loader {
@@ -164,17 +164,21 @@ impl Loader {
             early: HashMap::new(),
             heads,
             slices,
-            _threads: threads,
+            threads,
         }
     }
 
-    /// Goes on behind the last batch with faces of another side, counting on; what was prepared
-    /// ahead is dropped.
+    /// Goes on behind the last batch with faces of another side, counting on. What was prepared
+    /// ahead is dropped first, so that no more than two windows are ever in memory.
     pub fn change_side(&mut self, side_px: u32) {
-        let fresh = Self::start(&self.dataset, self.plan, side_px, self.next, self.workers);
-        let before = std::mem::replace(self, fresh);
-        self.waited = before.waited;
-        self.damaged.clone_from(&before.damaged);
+        // Without receivers the threads end, and with them their windows.
+        (self.heads, self.slices) = (sync_channel(0).1, sync_channel(0).1);
+        self.threads = Threads::default();
+        self.early.clear();
+        self.side_px = side_px;
+        let (dataset, plan) = (&self.dataset, self.plan);
+        (self.heads, self.slices, self.threads) =
+            threads::start(dataset, plan, side_px, self.next, self.workers);
     }
 
     /// Where the next batch is: what a checkpoint saves.

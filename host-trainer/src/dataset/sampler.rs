@@ -274,6 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn one_source_finds_a_groups_pictures_apart() {
+        // In alphabetical order: a shard of "set", another group, a shard of "set" again.
+        let one = [("a".to_owned(), 1), ("b".to_owned(), 1)];
+        let tars: [(&str, &[(String, usize)]); 3] =
+            [("set-1", &one), ("set-1a", &one), ("set-2", &one)];
+        let (_folder, dataset) = set(&tars, u64::MAX);
+        let shape = Shape {
+            mixing: Mixing::OneSource,
+            ..SHAPE
+        };
+        let found = epoch(&dataset, shape, 1, 0);
+        assert_eq!((all_batches(&found)[0].len(), found.left_out), (4, 2));
+    }
+
+    #[test]
     fn the_papers_batches_count_identities() {
         let (_folder, dataset) = set(&[("one", &identities())], u64::MAX);
         let shape = Shape {
@@ -306,7 +321,8 @@ mod tests {
             held.extend(window.pictures.iter().copied());
         }
         assert_eq!(held.len(), dataset.pictures.len(), "all pictures are read");
-        assert_ne!(found, epoch(&dataset, SHAPE, 1, 1));
+        let other = epoch(&dataset, SHAPE, 1, 1);
+        assert_ne!(found.windows[0].pictures, other.windows[0].pictures);
         let used: usize = all_batches(&found).iter().map(Vec::len).sum();
         assert_eq!(used + found.left_out, dataset.pictures.len());
         // Shards that cut identities apart cost single pictures and short last batches.

@@ -265,7 +265,10 @@ fn a_tar_cut_short_is_named() {
     let path = folder.path().join("set-000001.tar");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..512 * 29 * 2 + 512 + 50]).unwrap();
-    let error = Dataset::open(folder.path()).unwrap_err().to_string();
+    // Streamed, so that no picture is read: the headers alone tell.
+    let error = Dataset::open_within(folder.path(), 1_000)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("set-000001.tar"), "{error}");
 }
 

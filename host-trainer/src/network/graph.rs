@@ -160,6 +160,42 @@ impl LayerGraph {
         self.nodes.iter().any(reads_maps)
     }
 
+    /// Whether training can embed square faces of that side: each layer has room for its window
+    /// and keeps its tensors. A convolution that is to cover whole maps has smaller ones enlarged
+    /// for it.
+    ///
+    /// # Errors
+    /// A [`ShapeError`] naming the first layer that cannot.
+    pub fn check_side(&self, side_px: u32) -> Result<(), ShapeError> {
+        let mut shapes: Vec<Shape> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let mut inputs: Vec<Shape> = node.inputs.iter().map(|id| shapes[id.0]).collect();
+            let made_for = self.input_shape(node);
+            if let (Op::Conv(conv), Some(input)) = (&node.op, inputs.first_mut())
+                && conv.covers_maps()
+                && input.height < conv.window.kernel
+            {
+                *input = made_for;
+            }
+            let shape = match &node.op {
+                Op::Face(face) => Shape::square(face.channels, side_px as usize),
+                op => op.infer(&node.name, &inputs)?,
+            };
+            if let Some(input) = inputs.first()
+                && node.op.parameters(*input) != node.op.parameters(made_for)
+            {
+                return Err(ShapeError {
+                    layer: node.name.clone(),
+                    op: node.op.name(),
+                    expected: made_for.to_string(),
+                    found: format!("{input} from a face of {side_px} px"),
+                });
+            }
+            shapes.push(shape);
+        }
+        Ok(())
+    }
+
     /// Whether any layer normalizes by the batch: its faces are then not independent of each
     /// other in training.
     pub fn has_batch_norm(&self) -> bool {

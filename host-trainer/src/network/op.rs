@@ -28,6 +28,14 @@ pub struct Conv {
     pub bias: bool,
 }
 
+impl Conv {
+    /// Whether it has no padding to begin with, as a global convolution, so that its window may
+    /// find no room in the maps of a smaller face.
+    pub fn covers_maps(&self) -> bool {
+        self.window.kernel > 1 && self.window.padding == Padding::even(0)
+    }
+}
+
 /// Local response normalization across channels, with ONNX's meaning of `alpha`:
 /// `y = x / (bias + alpha / size * sum of x^2 over the window)^beta`.
 #[derive(Debug, Clone, Copy, PartialEq)]

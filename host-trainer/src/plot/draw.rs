@@ -46,7 +46,7 @@ pub(super) fn page(
     panels: &[Panel],
     along: Along,
 ) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
-    let head = MARGIN + 34.0 + ROW * runs.len() as f64 + 12.0;
+    let head = MARGIN + 34.0 + ROW * runs.len() as f64 + 24.0;
     let rows = panels.len().div_ceil(COLUMNS);
     let height = head + PANEL_HEIGHT * rows as f64 + MARGIN / 2.0;
     svg((WIDTH, height), "Curves of training runs", |area| {

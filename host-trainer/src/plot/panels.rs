@@ -168,10 +168,7 @@ impl Charts<'_> {
     /// The smoothed value at a single run's end.
     fn at_end(&self, value: impl Fn(&Step) -> Option<f64>) -> Option<f64> {
         let points = self.points(self.only()?, value);
-        // The mean over as many steps as elsewhere; `smooth` itself has none left at the very end.
-        let last = &points[points.len().saturating_sub(2 * reach(points.len()) + 1)..];
-        let sum: f64 = last.iter().map(|(_, y)| y).sum();
-        (!last.is_empty()).then(|| sum / last.len() as f64)
+        smooth(&points).last().map(|(_, y)| *y)
     }
 
     fn loss(&self) -> Panel {
@@ -312,7 +309,7 @@ impl Charts<'_> {
             y: Axis::rounded(low, (high + 0.08 * (high - low)).min(100.0), 5),
             ..self.chart(
                 "Validation accuracy",
-                "pairs of strangers to the training decided rightly",
+                "pairs decided rightly by a threshold chosen on other pairs",
                 layers,
             )
         })
@@ -346,12 +343,13 @@ impl Charts<'_> {
             let speeds = numbers(speeds.filter(|(_, speed)| *speed >= 0.0));
             Layer::Line(smoothed(color), thin(&speeds))
         });
-        let words = "faces seen per second, waiting for data and validations included";
-        let mut panel = self.chart("Speed, faces per second", words, lines.collect());
+        let words = "over a fortieth of the run each time, waiting for data included";
+        let mut panel = self.chart("Faces per second", words, lines.collect());
         if let Some(last) = self.only().and_then(|run| run.metrics.steps.last()) {
             let speed = last.pictures as f64 / last.seconds.max(1e-9);
             let waiting = 100.0 * last.waited_seconds / last.seconds.max(1e-9);
-            panel.note = format!("{speed:.0} on average, {waiting:.1} % of the time waiting");
+            panel.note =
+                format!("{speed:.0} on average, {waiting:.1} % of the time waiting for data");
         }
         panel
     }

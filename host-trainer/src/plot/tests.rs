@@ -95,7 +95,7 @@ fn every_series_of_a_run_is_in_its_picture() {
             .as_str(),
         "Validation accuracy",
         "Learning rate",
-        "Speed, faces per second",
+        "Faces per second",
         "Effective rank",
         "Gradient",
         "first",
@@ -190,26 +190,4 @@ fn what_cannot_be_drawn_is_refused() {
         short.contains("run short") && short.contains("found 1"),
         "{short}"
     );
-}
-
-/// Not a test of anything: makes pictures to look at, in the folder that `USHER_LOOK` names.
-#[test]
-#[ignore = "makes pictures to look at"]
-fn pictures_to_look_at() {
-    use crate::telemetry::metrics::{Line, Writer};
-    let folder = std::path::PathBuf::from(std::env::var_os("USHER_LOOK").unwrap());
-    for run in [
-        run("mobilefacenet-triplet", 1, 4000, 200),
-        run("mobilefacenet-teacher", 2, 3000, 200),
-    ] {
-        let folder = folder.join(&run.name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let mut writer = Writer::create(&folder.join("metrics.jsonl")).unwrap();
-        for step in run.metrics.steps {
-            writer.write(&Line::Step(step)).unwrap();
-        }
-        for validated in run.metrics.validations {
-            writer.write(&Line::Validation(validated)).unwrap();
-        }
-    }
 }

@@ -257,3 +257,6 @@ fn sharpness(face: &AlignedFace) -> f32 {
 fn luma(rgb: &[u8]) -> f64 {
     0.299 * f64::from(rgb[0]) + 0.587 * f64::from(rgb[1]) + 0.114 * f64::from(rgb[2])
 }
+
+#[cfg(test)]
+mod tests;

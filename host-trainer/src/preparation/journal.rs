@@ -307,3 +307,6 @@ fn refuse_others(folder: &Path) -> Result<(), JournalError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,7 +252,7 @@ mod tests {
         while !bytes.is_empty() {
             let check = |data: &[u8], stored: &[u8]| {
                 let crc = slow_crc(data);
-                let masked = ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8);
+                let masked = crc.rotate_right(15).wrapping_add(0xa282_ead8);
                 assert_eq!(masked.to_le_bytes(), stored, "masked checksum");
             };
             let (length, rest) = bytes.split_at(8);

@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn each_cause_is_told_apart() {
-        let cases: [(fn(&mut CudaState), &[&str]); 8] = [
+        type Change = fn(&mut CudaState);
+        let cases: [(Change, &[&str]); 8] = [
             (|_| {}, &["update the driver"]),
             (|state| state.available = true, &[]),
             (|state| state.gpu_there = false, &["/dev/nvidia0"]),

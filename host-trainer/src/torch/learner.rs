@@ -14,6 +14,8 @@ use crate::config::Config;
 use crate::network::op::{Op, Role};
 use crate::weights::{TRAINING, Weights};
 
+/// Steps between two looks at the norm of gradients that are not clipped.
+const NORM_STEPS: u64 = 20;
 /// Name of the tensor that margin softmax learns: one center per training identity.
 pub const CENTERS: &str = "softmax.centers";
 
@@ -34,8 +36,9 @@ pub struct Learner {
 pub struct Step {
     /// The losses, and what mining found.
     pub outcome: Outcome,
-    /// Norm of all gradients together, before clipping.
-    pub gradient_norm: f64,
+    /// Norm of all gradients together, before clipping; where the config clips them, and now and
+    /// then elsewhere.
+    pub gradient_norm: Option<f64>,
     /// The batch's embeddings, f32 [N, D], without gradient.
     pub embeddings: Tensor,
 }
@@ -84,27 +87,27 @@ impl Learner {
     ) -> anyhow::Result<Step> {
         let count = faces.labels.identities.len();
         let chunk = self.config.batch.chunk.unwrap_or(count);
-        let (embeddings, outcome) = if count <= chunk {
+        let (embeddings, outcome, mut gradients) = if count <= chunk {
             self.at_once(faces, others, step, progress)
         } else {
             self.in_chunks(faces, others, step, progress, chunk)
         };
         let sum = outcome.parts.sum();
         if !sum.is_finite() {
-            self.forget_gradients();
             bail!(NotANumber("loss", sum));
         }
-        let gradient_norm = self.clip()?;
+        let gradient_norm = self.clip(&mut gradients, step)?;
         let factor = self.config.schedule.factor(progress);
         let only_last =
             others.older.is_some() && progress < self.config.compatible.last_layer_until;
         let moves = |name: &str| {
             !only_last || name == CENTERS || self.last_layer.iter().any(|layer| layer == name)
         };
-        let trained = self.network.trained().filter(|(name, _)| moves(name));
-        let centers = self.centers.iter().map(|tensor| (CENTERS, tensor));
-        self.optimizer.step(trained.chain(centers), factor);
-        self.forget_gradients();
+        let moved = moved(&self.network, &self.centers)
+            .zip(gradients)
+            .filter(|((name, _), gradient)| gradient.defined() && moves(name))
+            .map(|((name, tensor), gradient)| (name, tensor, gradient));
+        self.optimizer.step(moved, factor);
         if let Some(average) = &mut self.average {
             average.update(self.network.trained());
         }
@@ -121,15 +124,18 @@ impl Learner {
         others: Others<'_>,
         step: u64,
         progress: f64,
-    ) -> (Tensor, Outcome) {
+    ) -> (Tensor, Outcome, Vec<Tensor>) {
         self.seed(step, 0);
         let all: Vec<usize> = (0..faces.labels.identities.len()).collect();
         let embeddings = self.network.forward(&(faces.rows)(&all), Mode::Train);
         let outcome = self.evaluate(&embeddings, faces.labels, others, progress);
-        if let Some(loss) = &outcome.loss {
-            loss.backward();
-        }
-        (embeddings.detach(), outcome)
+        let moved: Vec<&Tensor> = moved(&self.network, &self.centers).map(second).collect();
+        let gradients = outcome.loss.as_ref().map(|loss| slopes(loss, &moved));
+        (
+            embeddings.detach(),
+            outcome,
+            gradients.unwrap_or_default(),
+        )
     }
 
     /// The paper's large batches on small memory. A first pass embeds every chunk without
@@ -146,7 +152,7 @@ impl Learner {
         step: u64,
         progress: f64,
         limit: usize,
-    ) -> (Tensor, Outcome) {
+    ) -> (Tensor, Outcome, Vec<Tensor>) {
         let all: Vec<usize> = (0..faces.labels.identities.len()).collect();
         let first = chunks(&all, limit);
         let embed = |index: usize, rows: &[usize], mode| {
@@ -161,25 +167,37 @@ impl Learner {
         let embeddings = Tensor::cat(&parts, 0).set_requires_grad(true);
         let outcome = self.evaluate(&embeddings, faces.labels, others, progress);
         let Some(loss) = &outcome.loss else {
-            return (embeddings.detach(), outcome);
+            return (embeddings.detach(), outcome, Vec::new());
         };
-        loss.backward();
-        let gradients = embeddings.grad();
-        let wanted = wanted_rows(&gradients);
+        let mut first_slopes = vec![&embeddings];
+        first_slopes.extend(&self.centers);
+        let mut first_slopes = slopes(loss, &first_slopes).into_iter();
+        let Some(carried) = first_slopes.next() else {
+            return (embeddings.detach(), outcome, Vec::new());
+        };
+        let wanted = wanted_rows(&carried);
         let graph = self.network.graph();
         let chosen: Vec<usize> = all.iter().copied().filter(|row| wanted[*row]).collect();
         let tied = graph.has_batch_norm() || graph.has_dropout();
         let second = if tied { first } else { chunks(&chosen, limit) };
+        let trained: Vec<&Tensor> = self.network.trained().map(self::second).collect();
+        let mut gradients: Vec<Tensor> = trained.iter().map(|_| Tensor::new()).collect();
         for (index, rows) in second.iter().enumerate() {
             if rows.iter().any(|row| wanted[*row]) {
                 let places: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
-                let places = Tensor::from_slice(&places).to_device(gradients.device());
+                let places = Tensor::from_slice(&places).to_device(carried.device());
                 let embeddings = embed(index, rows, Mode::Train);
-                let carried = embeddings * gradients.index_select(0, &places);
-                carried.sum(Kind::Float).backward();
+                let part = (embeddings * carried.index_select(0, &places)).sum(Kind::Float);
+                for (sum, slope) in gradients.iter_mut().zip(slopes(&part, &trained)) {
+                    match sum.defined() {
+                        true => *sum += slope,
+                        false => *sum = slope,
+                    }
+                }
             }
         }
-        (embeddings.detach(), outcome)
+        gradients.extend(first_slopes);
+        (embeddings.detach(), outcome, gradients)
     }
 
     fn evaluate(
@@ -199,35 +217,28 @@ impl Learner {
         tch::manual_seed(mixed as i64);
     }
 
-    /// Scales gradients down to the config's norm, if it has one; returns the norm they had.
-    fn clip(&mut self) -> anyhow::Result<f64> {
-        let gradients = || {
-            let trained = self.network.trained().map(|(_, tensor)| tensor);
-            let gradients = trained.chain(&self.centers).map(Tensor::grad);
-            gradients.filter(Tensor::defined)
-        };
-        let norms: Vec<Tensor> = gradients().map(|gradient| gradient.norm()).collect();
+    /// Scales gradients down to the config's norm, if it has one; returns the norm they had where
+    /// it was looked at.
+    fn clip(&self, gradients: &mut [Tensor], step: u64) -> anyhow::Result<Option<f64>> {
+        let limit = self.config.gradient_clip;
+        if limit.is_none() && !step.is_multiple_of(NORM_STEPS) {
+            return Ok(None);
+        }
+        let defined = gradients.iter().filter(|gradient| gradient.defined());
+        let norms: Vec<Tensor> = defined.map(Tensor::norm).collect();
         if norms.is_empty() {
-            return Ok(0.0);
+            return Ok(None);
         }
         let norm = Tensor::stack(&norms, 0).norm().double_value(&[]);
         if !norm.is_finite() {
-            self.forget_gradients();
             bail!(NotANumber("norm of the gradients", norm));
         }
-        if let Some(limit) = self.config.gradient_clip.filter(|limit| norm > *limit) {
-            gradients().for_each(|mut gradient| {
+        if let Some(limit) = limit.filter(|limit| norm > *limit) {
+            for gradient in gradients.iter_mut().filter(|gradient| gradient.defined()) {
                 let _ = gradient.g_mul_scalar_(limit / norm);
-            });
+            }
         }
-        Ok(norm)
-    }
-
-    fn forget_gradients(&mut self) {
-        let trained = self.network.trained().map(|(_, tensor)| tensor);
-        for tensor in trained.chain(&self.centers) {
-            tensor.shallow_clone().zero_grad();
-        }
+        Ok(Some(norm))
     }
 
     /// The weights to validate and export: the average of the run's last steps if the config asks
@@ -333,6 +344,25 @@ impl Learner {
     }
 }
 
+/// Everything that gradients move: the network's trained tensors, then the softmax's centers.
+fn moved<'a>(
+    network: &'a Network,
+    centers: &'a Option<Tensor>,
+) -> impl Iterator<Item = (&'a str, &'a Tensor)> {
+    let centers = centers.iter().map(|tensor| (CENTERS, tensor));
+    network.trained().chain(centers)
+}
+
+fn second<'a>((_, tensor): (&str, &'a Tensor)) -> &'a Tensor {
+    tensor
+}
+
+/// Gradients of a scalar with regard to each tensor; undefined where it does not depend on one.
+/// Unlike those of `backward` they are fresh: nothing to clear, nothing to add to.
+fn slopes(loss: &Tensor, tensors: &[&Tensor]) -> Vec<Tensor> {
+    Tensor::run_backward(&[loss], tensors, false, false)
+}
+
 /// A loss or gradient that ends a run.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -397,3 +427,6 @@ pub fn first_centers(
     };
     centers.to_device(device).set_requires_grad(true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,22 +119,19 @@ impl Optimizer {
         }
     }
 
-    /// Moves every tensor against its gradient, with the rule's step size times `schedule`, and
-    /// clears the gradient. A tensor without a gradient is left alone. Weight decay spares
-    /// biases, scales and slopes: tensors of one extent.
+    /// Moves every tensor, given with its name, against its gradient, with the rule's step size
+    /// times `schedule`. Gradients are used up. Weight decay spares biases, scales and slopes:
+    /// tensors of one extent.
     pub fn step<'a>(
         &mut self,
-        tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
+        tensors: impl Iterator<Item = (&'a str, &'a Tensor, Tensor)>,
         schedule: f64,
     ) {
         self.steps += 1;
         let rate = self.rule.learning_rate() * schedule;
         tch::no_grad(|| {
-            for (name, tensor) in tensors {
-                let gradient = tensor.grad();
-                if gradient.defined() {
-                    self.update(name, tensor.shallow_clone(), gradient, rate);
-                }
+            for (name, tensor, gradient) in tensors {
+                self.update(name, tensor.shallow_clone(), gradient, rate);
             }
         });
     }
@@ -153,8 +150,10 @@ impl Optimizer {
                 }
                 let mut sum = remembered(&mut self.second, &gradient);
                 let _ = sum.addcmul_(&gradient, &gradient);
+                let mut spread = sum.sqrt();
+                spread += EPSILON;
                 let _ = gradient.g_mul_scalar_(-rate);
-                let _ = tensor.addcdiv_(&gradient, &(sum.sqrt() + EPSILON));
+                let _ = tensor.addcdiv_(&gradient, &spread);
             }
             Rule::Sgd {
                 momentum,
@@ -176,15 +175,15 @@ impl Optimizer {
                 let mut first = remembered(&mut self.first, &gradient);
                 let mut second = remembered(&mut self.second, &gradient);
                 let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-                let _ = first.g_mul_scalar_(BETA_1);
-                first += &gradient * (1.0 - BETA_1);
-                let _ = second.g_mul_scalar_(BETA_2);
-                second += gradient.square() * (1.0 - BETA_2);
-                let spread = (&second / (1.0 - BETA_2.powi(steps))).sqrt() + EPSILON;
-                tensor -= &first * (rate / (1.0 - BETA_1.powi(steps))) / spread;
+                let _ = first.lerp_(&gradient, 1.0 - BETA_1);
+                let _ = second.lerp_(&gradient.square_(), 1.0 - BETA_2);
+                let mut spread = second.sqrt();
+                let _ = spread.g_div_scalar_((1.0 - BETA_2.powi(steps)).sqrt());
+                spread += EPSILON;
+                let direction = &first * (-rate / (1.0 - BETA_1.powi(steps)));
+                let _ = tensor.addcdiv_(&direction, &spread);
             }
         }
-        tensor.zero_grad();
     }
 }
 
@@ -194,13 +193,19 @@ mod tests {
 
     use super::*;
 
+    fn slope(loss: &Tensor, x: &Tensor) -> Tensor {
+        let mut gradients = Tensor::run_backward(&[loss], &[x], false, false);
+        gradients.remove(0)
+    }
+
     /// Steps down |x - 3|^2 from 0 and returns where it got.
     fn descend(rule: Rule, steps: usize) -> f64 {
         let x = Tensor::zeros([1], (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
         let mut optimizer = Optimizer::new(rule);
         for _ in 0..steps {
-            (&x - 3.0).square().sum(Kind::Float).backward();
-            optimizer.step([("x", &x)].into_iter(), 1.0);
+            let loss = (&x - 3.0).square().sum(Kind::Float);
+            let gradient = slope(&loss, &x);
+            optimizer.step([("x", &x, gradient)].into_iter(), 1.0);
         }
         x.double_value(&[0])
     }
@@ -267,8 +272,10 @@ mod tests {
             let options = (Kind::Float, tch::Device::Cpu);
             let matrix = Tensor::ones([2, 2], options).set_requires_grad(true);
             let vector = Tensor::ones([2], options).set_requires_grad(true);
-            ((&matrix + &vector).sum(Kind::Float) * 0.0).backward();
-            let named = [("matrix", &matrix), ("vector", &vector)];
+            let named = [
+                ("matrix", &matrix, matrix.zeros_like()),
+                ("vector", &vector, vector.zeros_like()),
+            ];
             Optimizer::new(rule).step(named.into_iter(), 1.0);
             assert!(matrix.double_value(&[0, 0]) < 0.99, "{rule:?}");
             assert_eq!(vector.double_value(&[0]), 1.0, "{rule:?}");
@@ -290,8 +297,9 @@ mod tests {
                         optimizer = Optimizer::new(rule);
                         optimizer.remember(steps, memory);
                     }
-                    (&x - 3.0).square().sum(Kind::Float).backward();
-                    optimizer.step([("x", &x)].into_iter(), 1.0);
+                    let loss = (&x - 3.0).square().sum(Kind::Float);
+                    let gradient = slope(&loss, &x);
+                    optimizer.step([("x", &x, gradient)].into_iter(), 1.0);
                 }
                 Vec::<f32>::try_from(&x.detach()).unwrap()
             };

@@ -98,6 +98,10 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
             config.early.len()
         );
     }
+    for stage in &config.early {
+        let place = || format!("network {} cannot train at that side", graph.name());
+        graph.check_side(stage.side_px).with_context(place)?;
+    }
     let Some(path) = init else {
         return Ok(Weights::initialize(&graph, config.seed));
     };
@@ -275,7 +279,7 @@ impl<'a> Training<'a> {
             rank: ranked
                 .then(|| objective::effective_rank(&step.embeddings))
                 .flatten(),
-            gradient_norm: Some(step.gradient_norm),
+            gradient_norm: step.gradient_norm,
         }
     }
 

@@ -219,7 +219,7 @@ fn windows_without_pairs_are_said() {
 #[test]
 #[ignore = "a measurement: cargo test --workspace --lib -- --ignored --nocapture batches_a_second"]
 fn batches_a_second() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/train");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/train");
     if !folder.join("manifest.tsv").exists() {
         eprintln!("SKIPPED: {} holds no training set", folder.display());
         return;

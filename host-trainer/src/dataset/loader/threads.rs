@@ -62,7 +62,7 @@ struct Ready {
 }
 
 /// All threads of a loader; dropping it waits for their end, for which the receivers must be gone.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Threads {
     stop: Arc<AtomicBool>,
     handles: Vec<JoinHandle<()>>,
