@@ -8,4 +8,5 @@ pub mod evaluate;
 pub mod export;
 pub mod plot;
 pub mod prepare;
+pub mod study;
 pub mod train;

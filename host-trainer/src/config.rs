@@ -39,6 +39,10 @@ pub struct Config {
     /// Decides first weights, order and variation of pictures.
     #[serde(default)]
     pub seed: u64,
+    /// Share of the training pictures to learn from, above 0 to 1: those of whole identities, drawn
+    /// by the seed.
+    #[serde(default = "one")]
+    pub pictures_share: f64,
     /// Steps to train, unless minutes are given.
     pub steps: u64,
     /// Minutes to train, whatever number of steps they come to. The schedule then follows the
@@ -330,6 +334,8 @@ mod tests {
             ("gradient_clip = 0.0", "gradient_clip"),
             ("average = 1.0", "average"),
             ("keep = 0", "keep"),
+            ("pictures_share = 0.0", "pictures_share"),
+            ("pictures_share = 1.5", "pictures_share"),
             ("width = 0.0", "width"),
             ("precision = 'bf16'", "precision"),
             ("distillation = { weight = -1.0 }", "distillation"),

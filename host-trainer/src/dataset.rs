@@ -107,6 +107,15 @@ impl Dataset {
         Self::open_within(folder, MEMORY_BYTES)
     }
 
+    /// Reads a share of the set's pictures, 0 to 1, as [`Dataset::open`] reads all: those of whole
+    /// identities, drawn by `seed`, so that a larger share of the same seed holds a smaller one.
+    ///
+    /// # Errors
+    /// As [`Dataset::open_within`], also if fewer than two identities are left.
+    pub fn open_share(folder: &Path, share: f64, seed: u64) -> Result<Self, DatasetError> {
+        Self::open_share_within(folder, share, seed, MEMORY_BYTES)
+    }
+
     /// Reads the set in `folder`; its pictures take at most `memory_bytes` of memory, now and in
     /// training. A larger set is streamed: two windows of half the budget each.
     ///
@@ -115,8 +124,20 @@ impl Dataset {
     /// # Errors
     /// A [`DatasetError`] naming the file.
     pub fn open_within(folder: &Path, memory_bytes: u64) -> Result<Self, DatasetError> {
+        Self::open_share_within(folder, 1.0, 0, memory_bytes)
+    }
+
+    fn open_share_within(
+        folder: &Path,
+        share: f64,
+        seed: u64,
+        memory_bytes: u64,
+    ) -> Result<Self, DatasetError> {
         let mut index = Index::default();
         let layout = layout::read(folder, &mut index)?;
+        if share < 1.0 {
+            index.keep_share(share, seed);
+        }
         let indexed = index.finish(folder)?;
         let mut dataset = Self {
             identities: indexed.identities,

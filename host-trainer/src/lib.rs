@@ -20,6 +20,7 @@ pub mod plot;
 pub mod preparation;
 pub mod reference;
 pub mod run;
+pub mod study;
 pub mod teacher;
 pub mod telemetry;
 pub mod torch;

@@ -16,6 +16,7 @@ enum Command {
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
     Plot(command::plot::Arguments),
+    Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
     Bench(command::bench::Arguments),
 }
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
+        Command::Study(arguments) => command::study::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
         Command::Bench(arguments) => command::bench::run(&arguments),
     };

@@ -4,6 +4,7 @@ mod axis;
 mod draw;
 mod panels;
 mod series;
+pub mod study;
 
 use crate::telemetry::metrics::{Metrics, Step, Validated};
 

@@ -76,9 +76,7 @@ pub struct Arguments {
 /// # Errors
 /// If config or data are unusable, the run exists, or training breaks off.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    if let Err(error) = environment::prepare() {
-        eprintln!("warning: training slower, without the settings for libtorch: {error}");
-    }
+    prepare_environment();
     let folder = match &arguments.resume {
         Some(folder) => resume(arguments, folder)?,
         None => start(arguments)?,
@@ -91,13 +89,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts the program again with the settings that training is faster with, where they lack.
+pub(super) fn prepare_environment() {
+    if let Err(error) = environment::prepare() {
+        eprintln!("warning: training slower, without the settings for libtorch: {error}");
+    }
+}
+
 fn start(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     let (Some(config), Some(data), Some(folder)) =
         (&arguments.config, &arguments.data, &arguments.run)
     else {
         bail!("expected --config, --data and --run, or --resume");
     };
-    let config = effective(Config::read(config)?, arguments)?;
+    let config = effective(
+        Config::read(config)?,
+        (arguments.minutes, arguments.steps),
+        arguments.device,
+    )?;
     let absolute = |path: &PathBuf| {
         std::path::absolute(path).with_context(|| format!("no such place: {}", path.display()))
     };
@@ -115,17 +124,45 @@ fn start(arguments: &Arguments) -> anyhow::Result<PathBuf> {
         revision: env!("USHER_REVISION").to_owned(),
         threads: device::threads(),
     };
+    begin(config, &origin, folder, &arguments.means())?;
+    Ok(folder.clone())
+}
+
+/// What a run needs beside its config and origin, and what may be another when it goes on.
+pub(super) struct Means<'a> {
+    /// Where a teacher's embeddings are kept.
+    pub(super) teacher_cache: &'a Path,
+    /// Threads that decode pictures.
+    pub(super) workers: usize,
+}
+
+impl Arguments {
+    fn means(&self) -> Means<'_> {
+        Means {
+            teacher_cache: &self.teacher_cache,
+            workers: self.workers,
+        }
+    }
+}
+
+/// Trains a new run to its end, in a folder made anew.
+pub(super) fn begin(
+    config: Config,
+    origin: &Origin,
+    folder: &Path,
+    means: &Means<'_>,
+) -> anyhow::Result<()> {
     // Whatever is wrong is told before the run's folder is made.
-    let first = train::first_weights(&config, arguments.init.as_deref())?;
-    let earlier = match &arguments.init {
+    let first = train::first_weights(&config, origin.init.as_deref())?;
+    let earlier = match &origin.init {
         Some(weights) => history::of_weights(weights)?,
         None => Vec::new(),
     };
-    let job = job(arguments, config, &origin, first)?;
-    let mut run = Run::create(folder, &job.config, &origin, &job.dataset, &earlier)?;
+    let job = job(means, config, origin, first)?;
+    let mut run = Run::create(folder, &job.config, origin, &job.dataset, &earlier)?;
     train::train(&job, &mut run)?;
     run.finish();
-    Ok(folder.clone())
+    Ok(())
 }
 
 fn resume(arguments: &Arguments, folder: &Path) -> anyhow::Result<PathBuf> {
@@ -136,6 +173,17 @@ fn resume(arguments: &Arguments, folder: &Path) -> anyhow::Result<PathBuf> {
     if arguments.validate.is_some() {
         origin.validate.clone_from(&arguments.validate);
     }
+    go_on(config, &origin, folder, &arguments.means())?;
+    Ok(folder.to_owned())
+}
+
+/// Trains a run that is there from its last checkpoint to its end.
+pub(super) fn go_on(
+    config: Config,
+    origin: &Origin,
+    folder: &Path,
+    means: &Means<'_>,
+) -> anyhow::Result<()> {
     if origin.threads != device::threads() {
         eprintln!(
             "warning: the run was started with {} threads, this is {}: last digits may differ \
@@ -153,24 +201,28 @@ fn resume(arguments: &Arguments, folder: &Path) -> anyhow::Result<PathBuf> {
     let step = from.as_ref().map_or(0, |(_, state)| state.step);
     let init = origin.init.as_deref().filter(|_| from.is_none());
     let first = train::first_weights(&config, init)?;
-    let mut job = job(arguments, config, &origin, first)?;
+    let mut job = job(means, config, origin, first)?;
     job.from = from;
     let mut run = Run::resume(folder, &job.config, &job.dataset, step)?;
     eprintln!("going on after step {step}");
     train::train(&job, &mut run)?;
     run.finish();
-    Ok(folder.to_owned())
+    Ok(())
 }
 
-/// The config with what the command line says in its place.
-fn effective(mut config: Config, arguments: &Arguments) -> anyhow::Result<Config> {
-    if arguments.minutes.is_some() {
-        config.minutes = arguments.minutes;
+/// The config with what the command line says in its place: minutes or steps, device.
+pub(super) fn effective(
+    mut config: Config,
+    (minutes, steps): (Option<f64>, Option<u64>),
+    device: Option<DeviceChoice>,
+) -> anyhow::Result<Config> {
+    if minutes.is_some() {
+        config.minutes = minutes;
     }
-    if let Some(steps) = arguments.steps {
+    if let Some(steps) = steps {
         (config.steps, config.minutes) = (steps, None);
     }
-    if let Some(device) = arguments.device {
+    if let Some(device) = device {
         config.device = device;
     }
     config.check(Path::new("the command line"))?;
@@ -178,13 +230,14 @@ fn effective(mut config: Config, arguments: &Arguments) -> anyhow::Result<Config
 }
 
 fn job(
-    arguments: &Arguments,
+    means: &Means<'_>,
     config: Config,
     origin: &Origin,
     first: crate::weights::Weights,
 ) -> anyhow::Result<Job> {
     let device = device::pick(config.device)?;
-    let dataset = Arc::new(Dataset::open(&origin.data)?);
+    let dataset = Dataset::open_share(&origin.data, config.pictures_share, config.seed)?;
+    let dataset = Arc::new(dataset);
     eprintln!(
         "{} pictures of {} identities from {} ({})",
         dataset.pictures.len(),
@@ -194,7 +247,7 @@ fn job(
     );
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let embeddings = |manifest: &PathBuf| {
-        TeacherEmbeddings::open(&dataset, manifest, &arguments.teacher_cache, threads)
+        TeacherEmbeddings::open(&dataset, manifest, means.teacher_cache, threads)
     };
     let teacher = origin.teacher.as_ref().map(embeddings).transpose()?;
     let older = origin
@@ -227,7 +280,7 @@ fn job(
         teacher,
         older,
         validation: validation.transpose()?,
-        workers: arguments.workers,
+        workers: means.workers,
         config,
     })
 }

@@ -110,6 +110,12 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
             "at least 1",
             &config.checkpoint_steps,
         ),
+        misfit(
+            config.pictures_share > 0.0 && config.pictures_share <= 1.0,
+            "pictures_share",
+            "above 0 to 1",
+            &config.pictures_share,
+        ),
         misfit(config.keep >= 1, "keep", "at least 1", &config.keep),
         misfit(
             config.validation_steps >= 1,

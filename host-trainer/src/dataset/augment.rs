@@ -2,7 +2,7 @@
 //! thread.
 
 mod occlusion;
-mod photo;
+pub(crate) mod photo;
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,7 @@ impl Augment {
         }
         toning.apply(&mut rgb);
         if jpeg {
-            rgb = photo::through_jpeg(rgb, side_px, quality);
+            rgb = photo::through_jpeg(&rgb, (side_px, side_px), quality);
         }
         if flip {
             for row in rgb.chunks_exact_mut(side_px as usize * 3) {

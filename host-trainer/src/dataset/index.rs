@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use shared::picture::MAX_FILE_BYTES;
 
 use super::{DatasetError, Picture, Source};
@@ -69,6 +70,34 @@ impl Index {
         let source = (found.source.0.to_owned(), found.source.1.to_owned());
         self.entries.push((picture, self.sources.number(&source)));
         Ok(())
+    }
+
+    /// Leaves only some identities, each with all its pictures, until that share of the pictures is
+    /// reached: in an order of `seed`'s own that depends on an identity's name alone, so that a
+    /// larger share holds all of a smaller one. Identities with a single picture count for nothing.
+    pub(super) fn keep_share(&mut self, share: f64, seed: u64) {
+        let mut counts = vec![0_usize; self.identities.names.len()];
+        for (picture, _) in &self.entries {
+            counts[picture.identity] += 1;
+        }
+        let rank = |name: &str| {
+            let digest = Sha256::new().chain_update(seed.to_le_bytes());
+            digest.chain_update(name).finalize()
+        };
+        let mut order: Vec<usize> = (0..counts.len()).filter(|it| counts[*it] >= 2).collect();
+        order.sort_by_cached_key(|it| rank(&self.identities.names[*it]));
+        let all: usize = order.iter().map(|it| counts[*it]).sum();
+        let wanted = (share * all as f64).round() as usize;
+        let mut kept = vec![false; counts.len()];
+        let mut pictures = 0;
+        for identity in order {
+            if pictures >= wanted {
+                break;
+            }
+            kept[identity] = true;
+            pictures += counts[identity];
+        }
+        self.entries.retain(|(picture, _)| kept[picture.identity]);
     }
 
     /// Identities in alphabetical order, their pictures in the order they were found; identities

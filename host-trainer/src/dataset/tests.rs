@@ -271,3 +271,49 @@ fn a_tar_cut_short_is_named() {
         .to_string();
     assert!(error.contains("set-000001.tar"), "{error}");
 }
+
+#[test]
+fn a_share_is_of_whole_identities_and_held_by_a_larger_one() {
+    let identities: Vec<(String, usize)> = (0..40)
+        .map(|it| (format!("{it:02}"), 2 + it % 5))
+        .chain([("lone".to_owned(), 1)])
+        .collect();
+    let (folder, all) = set(
+        &[("one", &identities[..20]), ("two", &identities[20..])],
+        MEMORY_BYTES,
+    );
+    let open = |share, seed| Dataset::open_share(folder.path(), share, seed).unwrap();
+    let total = all.pictures.len();
+    assert_eq!(total, 160);
+    let [eighth, half] = [(0.125, 20), (0.5, 80)].map(|(share, wanted)| {
+        let part = open(share, 7);
+        let count = part.pictures.len();
+        // Rounded up to a whole identity, of six pictures at most.
+        assert!((wanted..wanted + 6).contains(&count), "{share}: {count}");
+        for name in &part.identities {
+            let of = |set: &Dataset| {
+                let whose = set.identities.iter().position(|it| it == name).unwrap();
+                let pictures = set.pictures.iter();
+                pictures.filter(|it| it.identity == whose).count()
+            };
+            assert_eq!(of(&part), of(&all), "{name}");
+        }
+        assert_eq!(
+            part.sources.iter().map(|it| it.pictures).sum::<u64>(),
+            count as u64
+        );
+        assert_eq!(part.digest(), open(share, 7).digest());
+        assert_ne!(part.identities, open(share, 8).identities);
+        part
+    });
+    assert!(
+        eighth
+            .identities
+            .iter()
+            .all(|it| half.identities.contains(it))
+    );
+    assert_eq!(open(1.0, 7).digest(), all.digest());
+    // A share of nothing but one identity is too small a set.
+    let error = Dataset::open_share(folder.path(), 0.001, 7).unwrap_err();
+    assert!(error.to_string().contains("holds 1 identities"), "{error}");
+}

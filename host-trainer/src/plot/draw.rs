@@ -16,7 +16,7 @@ use super::{Along, Run};
 /// Units of the drawing in a pixel.
 const UNITS: f64 = 10.0;
 const WIDTH: f64 = 1200.0;
-const MARGIN: f64 = 36.0;
+pub(super) const MARGIN: f64 = 36.0;
 /// Between two columns of charts.
 const GUTTER: f64 = 44.0;
 const COLUMNS: usize = 2;
@@ -29,14 +29,16 @@ const LEFT: f64 = 50.0;
 /// A run's line in the page's head.
 const ROW: f64 = 24.0;
 const FONT: &str = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif";
-const INK: Rgb = (32, 36, 42);
-const GREY: Rgb = (104, 110, 118);
-const GRID: Rgb = (228, 231, 235);
+pub(super) const INK: Rgb = (32, 36, 42);
+pub(super) const GREY: Rgb = (104, 110, 118);
+pub(super) const GRID: Rgb = (228, 231, 235);
+/// The line that a chart stands on.
+pub(super) const BASE: Rgb = (150, 156, 164);
 /// Average width of a letter as a share of the font's size, to put one thing beside another.
 const LETTER: f64 = 0.53;
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// The whole picture as SVG.
 pub(super) fn page(
@@ -47,17 +49,13 @@ pub(super) fn page(
     let head = MARGIN + 34.0 + ROW * runs.len() as f64 + 24.0;
     let rows = panels.len().div_ceil(COLUMNS);
     let height = head + PANEL_HEIGHT * rows as f64 + MARGIN / 2.0;
-    let mut text = String::new();
-    {
-        let size = (units(WIDTH) as u32, units(height) as u32);
-        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        area.fill(&WHITE)?;
-        self::head(&area, runs)?;
+    svg((WIDTH, height), "Curves of training runs", |area| {
+        self::head(area, runs)?;
         let width = (WIDTH - 2.0 * MARGIN - GUTTER) / COLUMNS as f64;
         for (index, panel) in panels.iter().enumerate() {
             let (row, column) = (index / COLUMNS, index % COLUMNS);
             let chart = Chart {
-                area: &area,
+                area,
                 panel,
                 left: MARGIN + (width + GUTTER) * column as f64,
                 top: head + PANEL_HEIGHT * row as f64,
@@ -65,15 +63,31 @@ pub(super) fn page(
             };
             chart.draw(along)?;
         }
+        Ok(())
+    })
+}
+
+/// An SVG of that width and height in pixels, drawn by `draw` onto white.
+pub(super) fn svg(
+    (width, height): (f64, f64),
+    title: &str,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
+    let mut text = String::new();
+    {
+        let size = (units(width) as u32, units(height) as u32);
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        area.fill(&WHITE)?;
+        draw(&area)?;
         area.present()?;
     }
     // The size to be shown at, round joints instead of spikes, a title for screen readers.
     let (_, body) = text.split_once('\n').unwrap_or_default();
     Ok(format!(
-        "<svg width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {} {}\" role=\"img\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<title>Curves of training runs</title>\n\
+        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<title>{title}</title>\n\
          <style>polyline{{stroke-linejoin:round;stroke-linecap:round}}</style>\n{body}",
-        units(WIDTH),
+        units(width),
         units(height)
     ))
 }
@@ -195,11 +209,7 @@ impl Chart<'_, '_> {
             let (left, height) = self.place((x.from, mark));
             let right = self.left + self.width;
             let pen = Pen {
-                color: if mark == y.from {
-                    (150, 156, 164)
-                } else {
-                    GRID
-                },
+                color: if mark == y.from { BASE } else { GRID },
                 width: 1.0,
                 opacity: 1.0,
                 dashed: false,
@@ -269,7 +279,7 @@ impl Chart<'_, '_> {
 
 /// How words are set.
 #[derive(Clone, Copy)]
-struct Words {
+pub(super) struct Words {
     size: f64,
     color: Rgb,
     bold: bool,
@@ -279,7 +289,7 @@ struct Words {
 
 impl Words {
     /// From a place to the right and down.
-    fn new(size: f64, color: Rgb) -> Self {
+    pub(super) fn new(size: f64, color: Rgb) -> Self {
         Self {
             size,
             color,
@@ -289,12 +299,12 @@ impl Words {
         }
     }
 
-    fn bold(self) -> Self {
+    pub(super) fn bold(self) -> Self {
         Self { bold: true, ..self }
     }
 
     /// With its middle at the height of the place.
-    fn middle(self) -> Self {
+    pub(super) fn middle(self) -> Self {
         Self {
             up: VPos::Center,
             ..self
@@ -302,7 +312,7 @@ impl Words {
     }
 
     /// With its end at the place.
-    fn ending(self) -> Self {
+    pub(super) fn ending(self) -> Self {
         Self {
             across: HPos::Right,
             ..self
@@ -310,7 +320,7 @@ impl Words {
     }
 
     /// On both sides of the place.
-    fn centered(self) -> Self {
+    pub(super) fn centered(self) -> Self {
         Self {
             across: HPos::Center,
             ..self
@@ -318,7 +328,7 @@ impl Words {
     }
 }
 
-fn write(area: &Area<'_>, text: &str, place: Point, words: Words) -> Drawn {
+pub(super) fn write(area: &Area<'_>, text: &str, place: Point, words: Words) -> Drawn {
     let style = if words.bold {
         FontStyle::Bold
     } else {
@@ -334,7 +344,7 @@ fn write(area: &Area<'_>, text: &str, place: Point, words: Words) -> Drawn {
     area.draw(&Text::new(text, on_grid(place), style))
 }
 
-fn line(area: &Area<'_>, places: &[Point], pen: Pen) -> Drawn {
+pub(super) fn line(area: &Area<'_>, places: &[Point], pen: Pen) -> Drawn {
     let places: Vec<(i32, i32)> = places.iter().copied().map(on_grid).collect();
     let style = rgb(pen.color)
         .mix(pen.opacity)
@@ -350,14 +360,14 @@ fn line(area: &Area<'_>, places: &[Point], pen: Pen) -> Drawn {
     }
 }
 
-fn rgb((red, green, blue): Rgb) -> RGBColor {
+pub(super) fn rgb((red, green, blue): Rgb) -> RGBColor {
     RGBColor(red, green, blue)
 }
 
-fn units(pixels: f64) -> i32 {
+pub(super) fn units(pixels: f64) -> i32 {
     (pixels * UNITS).round() as i32
 }
 
-fn on_grid((x, y): Point) -> (i32, i32) {
+pub(super) fn on_grid((x, y): Point) -> (i32, i32) {
     (units(x), units(y))
 }

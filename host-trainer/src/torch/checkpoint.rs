@@ -114,9 +114,21 @@ pub fn write(
 /// [`WeightsError`] naming the file, also if it holds weights alone.
 pub fn read(path: &Path) -> Result<(Weights, State), WeightsError> {
     let (weights, note) = Weights::read_checkpoint(path)?;
+    Ok((weights, parse(note, path)?))
+}
+
+/// How far a run was when that checkpoint was written, without its tensors.
+///
+/// # Errors
+/// As [`read`].
+pub fn state(path: &Path) -> Result<State, WeightsError> {
+    parse(Weights::note(path)?, path)
+}
+
+fn parse(note: Option<String>, path: &Path) -> Result<State, WeightsError> {
     let state = note.and_then(|note| serde_json::from_str(&note).ok());
     match state {
-        Some(state) => Ok((weights, state)),
+        Some(state) => Ok(state),
         None => Err(WeightsError::Format {
             path: path.to_owned(),
             found: "weights without a run's state; start a new run with --init".to_owned(),

@@ -45,6 +45,11 @@ impl Budget {
         }
     }
 
+    /// Whether it is used up.
+    pub fn is_spent(&self, step: u64, seconds: f64) -> bool {
+        self.progress(step, seconds) >= 1.0
+    }
+
     /// Share of the budget that is used up, 0 to 1.
     fn progress(&self, step: u64, seconds: f64) -> f64 {
         let progress = match self {

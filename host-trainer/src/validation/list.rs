@@ -179,8 +179,17 @@ fn parse<'a>(text: &'a str, path: &Path) -> Result<Vec<(&'a str, &'a str, bool)>
 
 /// At most `limit` pairs, half of either kind, evenly from the whole list.
 fn sample<P: Clone>(pairs: &[(P, P, bool)], limit: usize) -> Vec<(P, P, bool)> {
+    sample_by(pairs, limit, |pair| pair.2)
+}
+
+/// At most `limit` pairs, half of either kind, evenly from the whole list; `is_genuine` tells the
+/// kinds apart.
+pub fn sample_by<P: Clone>(pairs: &[P], limit: usize, is_genuine: impl Fn(&P) -> bool) -> Vec<P> {
     let kind = |genuine: bool| {
-        let kind: Vec<_> = pairs.iter().filter(|pair| pair.2 == genuine).collect();
+        let kind: Vec<_> = pairs
+            .iter()
+            .filter(|pair| is_genuine(pair) == genuine)
+            .collect();
         let count = kind.len().min(limit.div_ceil(2));
         let picked = (0..count).map(|index| kind[index * kind.len() / count].clone());
         picked.collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use shared::align::{self, Similarity};
 use shared::frame::Frame;
 
 /// That part of a picture (width, height, RGB8), side x side.
-pub(super) fn resized(
+pub(crate) fn resized(
     (width, height, rgb): (u32, u32, &[u8]),
     part: [f64; 4],
     side_px: u32,
@@ -52,12 +52,12 @@ pub(super) fn blurred(rgb: Vec<u8>, side_px: u32, sigma: f64) -> Vec<u8> {
     }
 }
 
-/// Written as a JPEG file and read again.
-pub(super) fn through_jpeg(rgb: Vec<u8>, side_px: u32, quality: u8) -> Vec<u8> {
+/// Written as a JPEG file of that quality, 1 to 100 as libjpeg counts, and read again.
+pub(crate) fn through_jpeg(rgb: &[u8], (width, height): (u32, u32), quality: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let mut again = vec![0; rgb.len()];
     let done = JpegEncoder::new_with_quality(&mut file, quality)
-        .encode(&rgb, side_px, side_px, ExtendedColorType::Rgb8)
+        .encode(rgb, width, height, ExtendedColorType::Rgb8)
         .and_then(|()| JpegDecoder::new(std::io::Cursor::new(&file))?.read_image(&mut again));
     match done {
         Ok(()) => again,
