@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::{Output, tell};
-use crate::command::train::{self, Means};
+use crate::command::train;
 use crate::config::Config;
+use crate::dataset::MEMORY_BYTES;
 use crate::history::{self, CONFIG, DATA, LAST, METRICS};
 use crate::run::{self, Origin};
 use crate::study::paper::{self, PaperVal};
@@ -109,6 +110,8 @@ fn origin(arguments: &Arguments) -> anyhow::Result<Origin> {
         detector: absolute(&arguments.detector)?,
         teacher: None,
         compatible_with: None,
+        teacher_cache: absolute(Path::new(".teacher"))?,
+        memory_mib: MEMORY_BYTES >> 20,
         revision: env!("USHER_REVISION").to_owned(),
         threads: device::threads(),
     })
@@ -171,16 +174,12 @@ fn train_to_end(
     origin: &Origin,
     workers: usize,
 ) -> anyhow::Result<Measured> {
-    let means = Means {
-        teacher_cache: Path::new(".teacher"), // no teacher, so never made
-        workers,
-    };
     let config = trial.config.clone();
     let name = || format!("the run {} broke off", folder.display());
     if !folder.join(CONFIG).exists() {
-        train::begin(config, origin, folder, &means).with_context(name)?;
+        train::begin(config, origin, folder, workers).with_context(name)?;
     } else if at_end(folder, &trial.config)?.is_none() {
-        train::go_on(config, origin, folder, &means).with_context(name)?;
+        train::go_on(config, origin, folder, workers).with_context(name)?;
     }
     at_end(folder, &trial.config)?.with_context(|| {
         format!(
@@ -302,6 +301,8 @@ mod tests {
             detector: "yunet.onnx".into(),
             teacher: None,
             compatible_with: None,
+            teacher_cache: ".teacher".into(),
+            memory_mib: 64,
             revision: "0".to_owned(),
             threads: 1,
         }
@@ -316,7 +317,7 @@ mod tests {
             step,
             ..State::default()
         };
-        checkpoint::write(&folder.join(LAST), Default::default(), &state).unwrap();
+        checkpoint::write(&folder.join(LAST), &Default::default(), &state).unwrap();
         let mut writer = Writer::create(&folder.join(METRICS)).unwrap();
         let line = Step {
             step,
