@@ -131,11 +131,7 @@ impl Learner {
         let outcome = self.evaluate(&embeddings, faces.labels, others, progress);
         let moved: Vec<&Tensor> = moved(&self.network, &self.centers).map(second).collect();
         let gradients = outcome.loss.as_ref().map(|loss| slopes(loss, &moved));
-        (
-            embeddings.detach(),
-            outcome,
-            gradients.unwrap_or_default(),
-        )
+        (embeddings.detach(), outcome, gradients.unwrap_or_default())
     }
 
     /// The paper's large batches on small memory. A first pass embeds every chunk without

@@ -28,7 +28,11 @@ fn learner(config: &Config) -> Learner {
     let centers = config
         .softmax
         .map(|_| first_centers(&first, [4, config.dimension], 7, Device::Cpu));
-    Learner::new(network.with_precision(config.precision), centers, config.clone())
+    Learner::new(
+        network.with_precision(config.precision),
+        centers,
+        config.clone(),
+    )
 }
 
 /// Faces that are noise of a seed.
@@ -68,7 +72,10 @@ fn difference(a: &Learner, b: &Learner, config: &Config) -> (f64, f64) {
 #[test]
 fn two_passes_over_chunks_move_weights_as_the_whole_batch_does() {
     let softmax = "softmax = { scale = 16.0, margin = 0.1, weight = 1.0 }";
-    for more in [softmax, "triplet = { mining = 'batch_hard', margin = 'soft' }"] {
+    for more in [
+        softmax,
+        "triplet = { mining = 'batch_hard', margin = 'soft' }",
+    ] {
         let whole = config(&format!("{BATCH}\n{more}"));
         let (mut at_once, mut in_chunks) = (
             learner(&whole),
@@ -78,7 +85,10 @@ fn two_passes_over_chunks_move_weights_as_the_whole_batch_does() {
         let two = step(&mut in_chunks, &noise()).unwrap();
         assert!((one.outcome.parts.sum() - two.outcome.parts.sum()).abs() < 1e-5);
         let (apart, moved) = difference(&at_once, &in_chunks, &whole);
-        assert!(moved > 1e-5 && apart < moved * 1e-3, "{more}: {apart} of {moved}");
+        assert!(
+            moved > 1e-5 && apart < moved * 1e-3,
+            "{more}: {apart} of {moved}"
+        );
     }
 }
 
@@ -119,7 +129,10 @@ fn batch_normalization_follows_the_second_pass_alone() {
     let mut learner = learner(&normed);
     step(&mut learner, &noise()).unwrap();
     let statistics = |name: &str| learner.weights()[name].mean(Kind::Float).double_value(&[]);
-    let first = learner.weights().into_keys().find(|name| name.ends_with("running_var"));
+    let first = learner
+        .weights()
+        .into_keys()
+        .find(|name| name.ends_with("running_var"));
     let after = statistics(&first.unwrap());
     // Three chunks, each with a tenth of its own variance: 0.9^3 of the first value is left.
     assert!(after > 0.7 && (after - 1.0).abs() > 1e-3, "{after}");
@@ -147,7 +160,10 @@ fn gradients_are_cut_to_the_norm_asked_for() {
     assert!(norm > 0.1, "{norm}");
     let start = self::learner(&config).weights();
     let squares = learner.weights().into_iter().map(|(name, tensor)| {
-        (&tensor - &start[&name]).square().sum(Kind::Double).double_value(&[])
+        (&tensor - &start[&name])
+            .square()
+            .sum(Kind::Double)
+            .double_value(&[])
     });
     let moved = squares.sum::<f64>().sqrt();
     assert!((moved - 0.1 * 0.01).abs() < 1e-5, "{moved}, norm {norm}");
@@ -164,17 +180,28 @@ fn bf16_activations_lead_where_f32_leads() {
         assert_eq!(rows.kind(), Kind::Float);
         rows
     };
-    let apart = (embed(&f32_config) - embed(&bf16_config)).abs().max().double_value(&[]);
+    let apart = (embed(&f32_config) - embed(&bf16_config))
+        .abs()
+        .max()
+        .double_value(&[]);
     assert!(apart > 0.0 && apart < 0.05, "{apart}");
     let mut learner = learner(&bf16_config);
     step(&mut learner, &noise()).unwrap();
-    assert!(learner.network().trained().all(|(_, tensor)| tensor.kind() == Kind::Float));
+    assert!(
+        learner
+            .network()
+            .trained()
+            .all(|(_, tensor)| tensor.kind() == Kind::Float)
+    );
 }
 
 #[test]
 fn the_last_layer_is_the_last_linear_and_its_norm() {
     let learner = learner(&config(&format!("batch_norm = true\n{BATCH}")));
     let names = &learner.last_layer;
-    assert!(names.iter().any(|name| name.ends_with("weight")), "{names:?}");
+    assert!(
+        names.iter().any(|name| name.ends_with("weight")),
+        "{names:?}"
+    );
     assert!(names.len() < 6, "{names:?}");
 }
