@@ -331,10 +331,6 @@ mod tests {
             ("schedule = { steps_at = [0.5] }", "schedule"),
             ("triplet = { alpha = 5.0 }", "triplet.alpha"),
             ("triplet = { weight = 0.0 }", "triplet.weight"),
-            (
-                "triplet = { mining = 'batch_all' }\nbatch.chunk = 0",
-                "batch.chunk",
-            ),
             ("gradient_clip = 0.0", "gradient_clip"),
             ("average = 1.0", "average"),
             ("keep = 0", "keep"),

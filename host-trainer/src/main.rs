@@ -37,8 +37,19 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("usher-train: {error:#}");
+            eprintln!("usher-train: {}", told_once(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, less those whose words stand in the error before them.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.iter().any(|before| before.contains(&cause)) {
+            told.push(cause);
+        }
+    }
+    told.join(": ")
 }

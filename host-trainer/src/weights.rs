@@ -14,6 +14,8 @@ use crate::network::op::Role;
 
 /// Key of the note that a checkpoint carries in its header.
 pub const NOTE: &str = "usher";
+/// Longest header of a safetensors file, as its format has it.
+const HEADER_BYTES: u64 = 100_000_000;
 /// Names of tensors that training alone needs begin so.
 pub const TRAINING: &str = "training.";
 
@@ -161,16 +163,18 @@ impl Weights {
         let mut file = std::fs::File::open(path).map_err(fail)?;
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(fail)?;
-        let mut head = length.to_vec();
-        let rest = file.take(u64::from_le_bytes(length)).read_to_end(&mut head);
-        rest.map_err(fail)?;
-        let (_, header) =
-            SafeTensors::read_metadata(&head).map_err(|error| WeightsError::Format {
+        let mut header = Vec::new();
+        let rest = file.take(u64::from_le_bytes(length));
+        rest.take(HEADER_BYTES)
+            .read_to_end(&mut header)
+            .map_err(fail)?;
+        let header: serde_json::Value =
+            serde_json::from_slice(&header).map_err(|error| WeightsError::Format {
                 path: path.to_owned(),
                 found: error.to_string(),
             })?;
-        let notes = header.metadata().as_ref();
-        Ok(notes.and_then(|notes| notes.get(NOTE)).cloned())
+        let note = &header["__metadata__"][NOTE];
+        Ok(note.as_str().map(str::to_owned))
     }
 
     fn read_file(

@@ -133,6 +133,117 @@ fn training_starts_from_given_weights() {
     assert!(farthest > 0.0 && farthest < 0.01, "{farthest}");
 }
 
+/// Numbers of a part of the loss, step by step; none where it was off.
+fn parts(run: &Path, part: &str) -> Vec<Option<f64>> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|line| line["kind"] == "step")
+        .map(|line| line[part].as_f64())
+        .collect()
+}
+
+#[test]
+fn a_teacher_and_an_older_model_are_listened_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    pictures(&folder.join("data"));
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let model = models.join("usher-small.toml");
+    let (model, cache) = (model.to_str().unwrap(), folder.join("cache"));
+    let cache = ["--teacher-cache", cache.to_str().unwrap()];
+    let text = CONFIG
+        .replace("dimension = 64", "dimension = 128\nwidth = 0.25")
+        .replace("steps = 3", "steps = 4")
+        + "compatible = { weight = 1.0, last_layer_until = 0.5 }
+           distillation = { weight = 1.0, until = 0.5 }
+           triplet = { mining = 'batch_hard' }";
+    std::fs::write(folder.join("config.toml"), text).unwrap();
+
+    let output = train(
+        folder,
+        "taught",
+        &[&["--teacher", model], &cache[..]].concat(),
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    let distillation = parts(&folder.join("taught"), "distillation");
+    let on: Vec<bool> = distillation.iter().map(Option::is_some).collect();
+    assert_eq!(on, [true, true, false, false], "{distillation:?}");
+    assert!(distillation[0].unwrap() > 0.1, "{distillation:?}");
+
+    let compatible = [&["--compatible-with", model], &cache[..]].concat();
+    let output = train(folder, "compatible", &compatible);
+    assert!(output.status.success(), "{}", said(&output));
+    let run = folder.join("compatible");
+    assert!(parts(&run, "compatible").iter().all(Option::is_some));
+    // Steps 1 and 2 move the last layer alone.
+    let at = |step: u64| Weights::read(&run.join(format!("step-{step:06}.safetensors"))).unwrap();
+    let (two, four) = (at(2), at(4));
+    let first = Weights::initialize(&graph_of(&run), 3);
+    let same = |a: &Weights, b: &Weights, name: &str| a.get(name).unwrap() == b.get(name).unwrap();
+    assert!(same(&two, &first, "conv1.weight") && !same(&four, &first, "conv1.weight"));
+    assert!(!same(&two, &first, "linear.weight"));
+
+    std::fs::write(
+        folder.join("config.toml"),
+        CONFIG.replace("steps = 3", "steps = 4"),
+    )
+    .unwrap();
+    let output = train(folder, "narrower", &compatible);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "expected dimension = 128, found 64";
+    assert!(said(&output).contains(expected), "{}", said(&output));
+    assert!(!folder.join("narrower").exists());
+}
+
+fn graph_of(run: &Path) -> host_trainer::network::graph::LayerGraph {
+    let config = host_trainer::config::Config::read(&run.join("config.toml")).unwrap();
+    host_trainer::network::build(&config.spec()).unwrap()
+}
+
+#[test]
+fn a_run_that_breaks_down_stops_and_says_what_to_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    pictures(&folder.join("data"));
+    let text = CONFIG
+        .replace("learning_rate = 0.001", "learning_rate = 1e30")
+        .replace("steps = 3", "steps = 30")
+        .replace("checkpoint_steps = 2", "checkpoint_steps = 1");
+    std::fs::write(folder.join("config.toml"), text).unwrap();
+    let output = train(folder, "run", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("lower the learning rate"),
+        "{}",
+        said(&output)
+    );
+    let last = Weights::read(&folder.join("run/last.safetensors")).unwrap();
+    let numbers = last.iter().flat_map(|(_, tensor)| &tensor.values);
+    assert!(numbers.into_iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn cuda_asked_for_where_there_is_none_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    pictures(&folder.join("data"));
+    let output = train(folder, "run", &["--device", "cuda", "--steps", "1"]);
+    if tch_sees_cuda() {
+        assert!(output.status.success(), "{}", said(&output));
+    } else {
+        assert_eq!(output.status.code(), Some(1));
+        let expected = "expected a CUDA device, found none";
+        assert!(said(&output).contains(expected), "{}", said(&output));
+        assert!(!folder.join("run").exists());
+    }
+}
+
+fn tch_sees_cuda() -> bool {
+    host_trainer::torch::device::pick(host_trainer::torch::device::DeviceChoice::Cuda).is_ok()
+}
+
 #[test]
 fn unusable_input_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -157,16 +157,20 @@ fn gradients_are_cut_to_the_norm_asked_for() {
     let mut learner = learner(&config);
     let done = step(&mut learner, &noise()).unwrap();
     let norm = done.gradient_norm.unwrap();
-    assert!(norm > 0.1, "{norm}");
+    assert!(norm > 0.02, "{norm}");
     let start = self::learner(&config).weights();
-    let squares = learner.weights().into_iter().map(|(name, tensor)| {
-        (&tensor - &start[&name])
-            .square()
-            .sum(Kind::Double)
-            .double_value(&[])
-    });
-    let moved = squares.sum::<f64>().sqrt();
-    assert!((moved - 0.1 * 0.01).abs() < 1e-5, "{moved}, norm {norm}");
+    let moved = |(name, tensor): (&String, &Tensor)| {
+        let far = (tensor - &start[name]).norm().double_value(&[]);
+        (far, name.clone())
+    };
+    let mut far: Vec<(f64, String)> = learner.weights().iter().map(moved).collect();
+    far.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let moved = far.iter().map(|(far, _)| far * far).sum::<f64>().sqrt();
+    let most = &far[..3];
+    assert!(
+        (moved - 0.1 * 0.01).abs() < 1e-5,
+        "{moved} of {norm}: {most:?}"
+    );
 }
 
 #[test]
