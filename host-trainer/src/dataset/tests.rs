@@ -314,6 +314,6 @@ fn a_share_is_of_whole_identities_and_held_by_a_larger_one() {
     );
     assert_eq!(open(1.0, 7).digest(), all.digest());
     // A share of nothing but one identity is too small a set.
-    let error = Dataset::open_share(folder.path(), 0.001, 7, MEMORY_BYTES).unwrap_err();
+    let error = Dataset::open_share(folder.path(), 0.007, 7, MEMORY_BYTES).unwrap_err();
     assert!(error.to_string().contains("holds 1 identities"), "{error}");
 }

@@ -266,7 +266,7 @@ fn study(
     about.push(format!(
         "Pairs right and AUC: LFW's View 1 (never View 2) after the last step, {pairs} pairs of its \
          test list, the threshold chosen on as many of its training list. ± is the standard error \
-         over pairs; another seed would move a row by more."
+         over pairs; how far another seed moves a row is not measured."
     ));
     about.push(format!(
         "The paper's column, {paper}. Other data, another network, another measure: compare the \
@@ -317,7 +317,8 @@ mod tests {
             step,
             ..State::default()
         };
-        checkpoint::write(&folder.join(LAST), &Default::default(), &state).unwrap();
+        let tensors = [("fc.bias".to_owned(), tch::Tensor::from_slice(&[1.0_f32]))].into();
+        checkpoint::write(&folder.join(LAST), &tensors, &state).unwrap();
         let mut writer = Writer::create(&folder.join(METRICS)).unwrap();
         let line = Step {
             step,
