@@ -106,15 +106,6 @@ impl Dataset {
         Self::open_within(folder, MEMORY_BYTES)
     }
 
-    /// Reads a share of the set's pictures, 0 to 1, as [`Dataset::open`] reads all: those of whole
-    /// identities, drawn by `seed`, so that a larger share of the same seed holds a smaller one.
-    ///
-    /// # Errors
-    /// As [`Dataset::open_within`], also if fewer than two identities are left.
-    pub fn open_share(folder: &Path, share: f64, seed: u64) -> Result<Self, DatasetError> {
-        Self::open_share_within(folder, share, seed, MEMORY_BYTES)
-    }
-
     /// Reads the set in `folder`; its pictures take at most `memory_bytes` of memory, now and in
     /// training. A larger set is streamed: two windows of half the budget each.
     ///
@@ -123,10 +114,16 @@ impl Dataset {
     /// # Errors
     /// A [`DatasetError`] naming the file.
     pub fn open_within(folder: &Path, memory_bytes: u64) -> Result<Self, DatasetError> {
-        Self::open_share_within(folder, 1.0, 0, memory_bytes)
+        Self::open_share(folder, 1.0, 0, memory_bytes)
     }
 
-    fn open_share_within(
+    /// Reads a share of the set's pictures, 0 to 1, as [`Dataset::open_within`] reads all: those of
+    /// whole identities, drawn by `seed`, so that a larger share of the same seed holds a smaller
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Dataset::open_within`], also if fewer than two identities are left.
+    pub fn open_share(
         folder: &Path,
         share: f64,
         seed: u64,

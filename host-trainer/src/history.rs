@@ -50,7 +50,7 @@ pub struct Effort {
     pub seconds: f64,
 }
 
-/// The stages behind a run's newest checkpoint: those it started from, and its own.
+/// The stages behind a run: those it started from, and its own, as far as its numbers tell.
 ///
 /// # Errors
 /// If a file of the run cannot be read, or is not what a run writes.

@@ -35,13 +35,26 @@ pub struct Origin {
     /// The face detector that finds validation faces.
     pub detector: PathBuf,
     /// The model to learn from.
-    pub teacher: Option<PathBuf>,
+    pub teacher: Option<Other>,
     /// The model whose galleries are to stay usable.
-    pub compatible_with: Option<PathBuf>,
+    pub compatible_with: Option<Other>,
+    /// Where their embeddings of the training set are kept.
+    pub teacher_cache: PathBuf,
+    /// Largest training set that is held in memory, in MiB.
+    pub memory_mib: u64,
     /// The revision of usher-train's source.
     pub revision: String,
     /// Threads that an operator is spread over: another number may change last digits.
     pub threads: usize,
+}
+
+/// Another model that a run is held against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Its manifest.
+    pub manifest: PathBuf,
+    /// Its id, which a model exported anew under the same name has not.
+    pub model_id: String,
 }
 
 /// A run being written.
@@ -52,6 +65,8 @@ pub struct Run {
     events: EventWriter,
     bar: ProgressBar,
     smooth: Option<Smooth>,
+    /// Pictures and seconds at the step before.
+    before: Option<(u64, f64)>,
     accuracy: Option<f64>,
     keep: usize,
     // Locked until the run is dropped.
@@ -65,6 +80,7 @@ struct Smooth {
     active: f64,
     genuine: f64,
     impostor: f64,
+    speed: f64,
 }
 
 impl Run {
@@ -91,6 +107,8 @@ impl Run {
         let place = || format!("cannot write to {}", folder.display());
         std::fs::create_dir_all(folder).with_context(place)?;
         let lock = lock(folder)?;
+        // Without a config there is no run: what a killed process began is begun anew.
+        let _ = std::fs::remove_file(folder.join(METRICS));
         let write = |name: &str, bytes: &[u8]| {
             atomic_file::replace(&folder.join(name), bytes, Readers::Everyone).with_context(place)
         };
@@ -158,6 +176,7 @@ impl Run {
             events,
             bar: ProgressBar::new(1000).with_style(style),
             smooth: None,
+            before: None,
             accuracy: None,
             keep,
             _lock: lock,
@@ -176,7 +195,11 @@ impl Run {
     pub fn record(&mut self, step: &Step, progress: f64) -> anyhow::Result<()> {
         self.metrics.write(&Line::Step(*step))?;
         self.events.step(step)?;
+        let (pictures, seconds) = self.before.unwrap_or_default();
+        self.before = Some((step.pictures, step.seconds));
         let new = Smooth {
+            speed: step.pictures.saturating_sub(pictures) as f64
+                / (step.seconds - seconds).max(1e-9),
             loss: step.loss,
             active: step.active_share,
             genuine: step.genuine,
@@ -192,7 +215,7 @@ impl Run {
             "step {} epoch {}  {:.0} faces/s  loss {:.3}  active {:.0} %  same {:.2} other {:.2}{accuracy}",
             step.step,
             step.epoch,
-            step.pictures as f64 / step.seconds.max(1e-9),
+            smooth.speed,
             smooth.loss,
             smooth.active * 100.0,
             smooth.genuine,
@@ -210,6 +233,14 @@ impl Run {
         self.events.validation(validated)?;
         self.accuracy = Some(validated.accuracy);
         Ok(())
+    }
+
+    /// Puts the numbers on the disk, as the checkpoint of the same steps is about to be.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn sync(&mut self) -> anyhow::Result<()> {
+        Ok(self.metrics.sync()?)
     }
 
     /// Where the checkpoint of that step goes.
@@ -260,6 +291,7 @@ impl Smooth {
             active: smooth(self.active, new.active),
             genuine: smooth(self.genuine, new.genuine),
             impostor: smooth(self.impostor, new.impostor),
+            speed: smooth(self.speed, new.speed),
         }
     }
 }

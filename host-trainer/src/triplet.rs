@@ -24,8 +24,9 @@ pub enum Mining {
     /// most without being one of those, nearer than the positive, on which training collapses.
     #[default]
     SemiHard,
-    /// Every anchor with its farthest positive and its nearest negative: Hermans, Beyer, Leibe,
-    /// "In Defense of the Triplet Loss for Person Re-Identification", 2017, equation 5.
+    /// Every anchor with its farthest positive and its nearest negative, where they violate the
+    /// margin: Hermans, Beyer, Leibe, "In Defense of the Triplet Loss for Person
+    /// Re-Identification", 2017, equation 5.
     BatchHard,
     /// Every triplet that violates the margin: the same paper, equation 6. Up to
     /// pictures^2 x pictures of an identity: for small batches.
@@ -150,7 +151,9 @@ impl Neighbors {
             }
             Mining::BatchHard => {
                 let farthest = self.positives.iter().max_by(|a, b| a.0.total_cmp(&b.0));
-                if let (Some(positive), Some(negative)) = (farthest, self.negatives.first()) {
+                if let (Some(positive), Some(negative)) = (farthest, self.negatives.first())
+                    && negative.0 < positive.0 + alpha
+                {
                     triplets.push(triplet(positive.1, negative.1));
                 }
             }
@@ -263,7 +266,8 @@ mod tests {
 
     #[test]
     fn batch_hard_takes_the_farthest_positive_and_the_nearest_negative() {
-        let expected = [(0, 2, 3), (1, 2, 3), (2, 0, 3), (3, 4, 2), (4, 3, 0)];
+        // The last one, (4, 3, 0), has its negative at 1.0, beyond 0.4 + 0.2.
+        let expected = [(0, 2, 3), (1, 2, 3), (2, 0, 3), (3, 4, 2)];
         assert_eq!(triplets(Mining::BatchHard), expected);
     }
 

@@ -23,13 +23,10 @@ pub enum Readers {
 /// # Errors
 /// Any `io::Error` of creating, writing, syncing or renaming; the temporary file is removed.
 pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
-    replace_with(path, readers, |file| {
-        File::create(file).and_then(|mut file| file.write_all(bytes))
-    })
+    replace_with(path, readers, |file| file.write_all(bytes))
 }
 
-/// Puts what `write` writes in place of the file at `path`, as [`replace`] does; `write` is given
-/// the path of the temporary file, which exists and is empty.
+/// Puts what `write` writes in place of the file at `path`, as [`replace`] does.
 ///
 /// # Errors
 /// That of `write`, and any `io::Error` of creating, syncing or renaming; the temporary file is
@@ -37,7 +34,7 @@ pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
 pub fn replace_with(
     path: &Path,
     readers: Readers,
-    write: impl FnOnce(&Path) -> io::Result<()>,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -49,8 +46,8 @@ pub fn replace_with(
     if let Some(permissions) = permissions {
         builder.permissions(permissions);
     }
-    let file = builder.tempfile_in(folder)?;
-    write(file.path())?;
+    let mut file = builder.tempfile_in(folder)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)

@@ -31,9 +31,12 @@ const LICENCE: &str =
     after_help = "Example: usher-train export --run runs/first --name usher-small --models models"
 )]
 pub struct Arguments {
-    /// A run's folder; its newest checkpoint is exported
+    /// A run's folder
     #[arg(long, required_unless_present = "weights", conflicts_with = "weights")]
     run: Option<PathBuf>,
+    /// Which of the run's checkpoints: last, best (by validation), or step-000200
+    #[arg(long, default_value = "last", conflicts_with = "weights")]
+    checkpoint: String,
     /// Weights without a run, in safetensors
     #[arg(long, requires = "network")]
     weights: Option<PathBuf>,
@@ -83,7 +86,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.name
     );
     let trained = match (&arguments.run, &arguments.weights, &arguments.network) {
-        (Some(run), _, _) => from_run(run)?,
+        (Some(run), _, _) => from_run(run, &arguments.checkpoint)?,
         (None, Some(weights), Some(network)) => Trained {
             graph: network::build(&Spec {
                 name: network.clone(),
@@ -131,10 +134,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn from_run(folder: &Path) -> anyhow::Result<Trained> {
-    let path = folder.join(history::CONFIG);
-    let config = Config::read(&path)?;
-    let stages = history::of_run(folder)?;
+fn from_run(folder: &Path, checkpoint: &str) -> anyhow::Result<Trained> {
+    let config = Config::read(&folder.join(history::CONFIG))?;
+    let checkpoint = folder.join(format!("{checkpoint}.safetensors"));
+    let weights = Weights::read(&checkpoint)?;
+    let stages = history::of_weights(&checkpoint)?;
     let data = history::sources(&stages)
         .into_iter()
         .map(|source| TrainingData {
@@ -145,7 +149,7 @@ fn from_run(folder: &Path) -> anyhow::Result<Trained> {
         });
     Ok(Trained {
         graph: network::build(&config.spec())?,
-        weights: Weights::read(&folder.join(history::LAST))?,
+        weights,
         data: data.collect(),
         stages,
     })

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use shared::ModelManifest;
 
 use crate::config::Config;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, MEMORY_BYTES};
 use crate::history::{self, LAST};
 use crate::network;
-use crate::run::{self, Origin, Run};
+use crate::run::{self, Origin, Other, Run};
 use crate::teacher::TeacherEmbeddings;
 use crate::torch::checkpoint;
 use crate::torch::device::{self, DeviceChoice};
@@ -37,7 +38,7 @@ pub struct Arguments {
     #[arg(long, required_unless_present = "resume")]
     run: Option<PathBuf>,
     /// Go on with this run from its last checkpoint, with the config and data it was started with
-    #[arg(long, conflicts_with_all = ["config", "run", "minutes", "steps", "init", "device", "teacher", "compatible_with"])]
+    #[arg(long, conflicts_with_all = ["config", "run", "minutes", "steps", "init", "device", "teacher", "compatible_with", "teacher_cache", "detector", "memory"])]
     resume: Option<PathBuf>,
     /// Train this long in place of the config's steps
     #[arg(long, conflicts_with = "steps")]
@@ -66,6 +67,9 @@ pub struct Arguments {
     /// The face detector, for the validation pictures
     #[arg(long, default_value = "models/yunet.onnx")]
     detector: PathBuf,
+    /// Largest training set that is held in memory, in MiB; a larger one is read as it is needed
+    #[arg(long, default_value_t = MEMORY_BYTES >> 20, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    memory: u64,
     /// Threads that decode pictures
     #[arg(long, default_value_t = 2)]
     workers: usize,
@@ -102,47 +106,40 @@ fn start(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     else {
         bail!("expected --config, --data and --run, or --resume");
     };
-    let config = effective(
+    let mut config = effective(
         Config::read(config)?,
         (arguments.minutes, arguments.steps),
         arguments.device,
     )?;
+    if arguments.compatible_with.is_some() && arguments.init.is_none() {
+        // The last layer of a net that has learnt nothing is not worth a stage of its own.
+        config.compatible.last_layer_until = 0.0;
+    }
     let absolute = |path: &PathBuf| {
         std::path::absolute(path).with_context(|| format!("no such place: {}", path.display()))
+    };
+    let other = |manifest: &Option<PathBuf>| -> anyhow::Result<Option<Other>> {
+        let Some(manifest) = manifest else {
+            return Ok(None);
+        };
+        let model_id = ModelManifest::read(manifest)?.model_id().to_string();
+        let manifest = absolute(manifest)?;
+        Ok(Some(Other { manifest, model_id }))
     };
     let origin = Origin {
         data: absolute(data)?,
         init: arguments.init.as_ref().map(absolute).transpose()?,
         validate: arguments.validate.as_ref().map(absolute).transpose()?,
         detector: absolute(&arguments.detector)?,
-        teacher: arguments.teacher.as_ref().map(absolute).transpose()?,
-        compatible_with: arguments
-            .compatible_with
-            .as_ref()
-            .map(absolute)
-            .transpose()?,
+        teacher: other(&arguments.teacher)?,
+        compatible_with: other(&arguments.compatible_with)?,
+        teacher_cache: absolute(&arguments.teacher_cache)?,
+        memory_mib: arguments.memory,
         revision: env!("USHER_REVISION").to_owned(),
         threads: device::threads(),
     };
-    begin(config, &origin, folder, &arguments.means())?;
+    begin(config, &origin, folder, arguments.workers)?;
     Ok(folder.clone())
-}
-
-/// What a run needs beside its config and origin, and what may be another when it goes on.
-pub(super) struct Means<'a> {
-    /// Where a teacher's embeddings are kept.
-    pub(super) teacher_cache: &'a Path,
-    /// Threads that decode pictures.
-    pub(super) workers: usize,
-}
-
-impl Arguments {
-    fn means(&self) -> Means<'_> {
-        Means {
-            teacher_cache: &self.teacher_cache,
-            workers: self.workers,
-        }
-    }
 }
 
 /// Trains a new run to its end, in a folder made anew.
@@ -150,7 +147,7 @@ pub(super) fn begin(
     config: Config,
     origin: &Origin,
     folder: &Path,
-    means: &Means<'_>,
+    workers: usize,
 ) -> anyhow::Result<()> {
     // Whatever is wrong is told before the run's folder is made.
     let first = train::first_weights(&config, origin.init.as_deref())?;
@@ -158,7 +155,7 @@ pub(super) fn begin(
         Some(weights) => history::of_weights(weights)?,
         None => Vec::new(),
     };
-    let job = job(means, config, origin, first)?;
+    let job = job(workers, config, origin, first)?;
     let mut run = Run::create(folder, &job.config, origin, &job.dataset, &earlier)?;
     train::train(&job, &mut run)?;
     run.finish();
@@ -173,7 +170,7 @@ fn resume(arguments: &Arguments, folder: &Path) -> anyhow::Result<PathBuf> {
     if arguments.validate.is_some() {
         origin.validate.clone_from(&arguments.validate);
     }
-    go_on(config, &origin, folder, &arguments.means())?;
+    go_on(config, &origin, folder, arguments.workers)?;
     Ok(folder.to_owned())
 }
 
@@ -182,7 +179,7 @@ pub(super) fn go_on(
     config: Config,
     origin: &Origin,
     folder: &Path,
-    means: &Means<'_>,
+    workers: usize,
 ) -> anyhow::Result<()> {
     if origin.threads != device::threads() {
         eprintln!(
@@ -201,7 +198,7 @@ pub(super) fn go_on(
     let step = from.as_ref().map_or(0, |(_, state)| state.step);
     let init = origin.init.as_deref().filter(|_| from.is_none());
     let first = train::first_weights(&config, init)?;
-    let mut job = job(means, config, origin, first)?;
+    let mut job = job(workers, config, origin, first)?;
     job.from = from;
     let mut run = Run::resume(folder, &job.config, &job.dataset, step)?;
     eprintln!("going on after step {step}");
@@ -230,13 +227,18 @@ pub(super) fn effective(
 }
 
 fn job(
-    means: &Means<'_>,
+    workers: usize,
     config: Config,
     origin: &Origin,
     first: crate::weights::Weights,
 ) -> anyhow::Result<Job> {
     let device = device::pick(config.device)?;
-    let dataset = Dataset::open_share(&origin.data, config.pictures_share, config.seed)?;
+    let dataset = Dataset::open_share(
+        &origin.data,
+        config.pictures_share,
+        config.seed,
+        origin.memory_mib << 20,
+    )?;
     let dataset = Arc::new(dataset);
     eprintln!(
         "{} pictures of {} identities from {} ({})",
@@ -246,8 +248,18 @@ fn job(
         dataset.layout
     );
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let embeddings = |manifest: &PathBuf| {
-        TeacherEmbeddings::open(&dataset, manifest, means.teacher_cache, threads)
+    let embeddings = |other: &Other| -> anyhow::Result<TeacherEmbeddings> {
+        let (manifest, cache) = (&other.manifest, &origin.teacher_cache);
+        let found = ModelManifest::read(manifest)?.model_id().to_string();
+        if found != other.model_id {
+            bail!(
+                "the run was started with model {} at {}: expected it there, found {found}; put it \
+                 back, or start a new run",
+                other.model_id,
+                manifest.display()
+            );
+        }
+        Ok(TeacherEmbeddings::open(&dataset, manifest, cache, threads)?)
     };
     let teacher = origin.teacher.as_ref().map(embeddings).transpose()?;
     let older = origin
@@ -272,6 +284,14 @@ fn job(
     };
     let validation = origin.validate.as_ref();
     let validation = validation.map(|place| ValidationSet::open(place, limits, &origin.detector));
+    let validation = validation.transpose()?;
+    if let Some(set) = &validation {
+        eprintln!(
+            "validation: {} faces; no face found in {} pictures, whose pairs are left out",
+            set.faces(),
+            set.without_face()
+        );
+    }
     Ok(Job {
         device,
         dataset,
@@ -279,8 +299,8 @@ fn job(
         from: None,
         teacher,
         older,
-        validation: validation.transpose()?,
-        workers: means.workers,
+        validation,
+        workers,
         config,
     })
 }

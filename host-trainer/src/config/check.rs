@@ -5,8 +5,8 @@ use crate::dataset::augment::Augment;
 use crate::torch::device::DeviceChoice;
 use crate::triplet::Mining;
 
-/// Largest batch for which every triplet is looked at.
-const BATCH_ALL_FACES: usize = 512;
+/// Most triplets of a batch, where each of them counts: memory holds three rows for each.
+const BATCH_ALL_TRIPLETS: usize = 2_000_000;
 
 /// A value out of its range.
 pub(super) struct Misfit {
@@ -30,7 +30,9 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
         chunk,
         ..
     } = config.batch;
-    let faces = identities * per_identity;
+    let faces = identities.saturating_mul(per_identity);
+    let others = faces.saturating_sub(per_identity);
+    let triplets = faces.saturating_mul(per_identity).saturating_mul(others);
     let share = |value: f64| (0.0..=1.0).contains(&value);
     let positive = |value: f64| (0.0..=1e4).contains(&value);
     let (triplet, early) = (&config.triplet, &config.early);
@@ -68,9 +70,9 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
             &chunk,
         ),
         misfit(
-            triplet.mining != Mining::BatchAll || faces <= BATCH_ALL_FACES,
+            triplet.mining != Mining::BatchAll || triplets <= BATCH_ALL_TRIPLETS,
             "triplet.mining",
-            "semi_hard or batch_hard for batches of more than 512 faces",
+            "semi_hard or batch_hard in batches of more than 2,000,000 triplets",
             &triplet.mining,
         ),
         misfit(config.steps >= 1, "steps", "at least 1", &config.steps),

@@ -313,7 +313,7 @@ fn a_share_is_of_whole_identities_and_held_by_a_larger_one() {
         &[("one", &identities[..20]), ("two", &identities[20..])],
         MEMORY_BYTES,
     );
-    let open = |share, seed| Dataset::open_share(folder.path(), share, seed).unwrap();
+    let open = |share, seed| Dataset::open_share(folder.path(), share, seed, MEMORY_BYTES).unwrap();
     let total = all.pictures.len();
     assert_eq!(total, 160);
     let [eighth, half] = [(0.125, 20), (0.5, 80)].map(|(share, wanted)| {
@@ -345,6 +345,6 @@ fn a_share_is_of_whole_identities_and_held_by_a_larger_one() {
     );
     assert_eq!(open(1.0, 7).digest(), all.digest());
     // A share of nothing but one identity is too small a set.
-    let error = Dataset::open_share(folder.path(), 0.001, 7).unwrap_err();
+    let error = Dataset::open_share(folder.path(), 0.007, 7, MEMORY_BYTES).unwrap_err();
     assert!(error.to_string().contains("holds 1 identities"), "{error}");
 }

@@ -4,7 +4,7 @@
 //! studies are about the embedder, and a face that the detector would miss at low quality does not
 //! drop out of the comparison.
 
-use shared::{AlignError, AlignedFace, Frame, Landmarks, Preprocessing};
+use shared::{AlignError, AlignedFace, Frame, Landmarks, Preprocessing, Similarity, align};
 
 use crate::dataset::augment::photo;
 
@@ -55,12 +55,18 @@ fn through_jpeg(frame: &Frame, quality: u8) -> Frame {
     }
 }
 
+/// By the pipeline's own resampling. The template of a side is that of 112 pixels times a factor
+/// ([`align::template`]), so a face is moved to another side by that factor alone, without a shift.
 fn scaled(face: &AlignedFace, side_px: u32) -> AlignedFace {
     let from = face.side_px();
-    let whole = [0.0, 0.0, f64::from(from), f64::from(from)];
-    let rgb = photo::resized((from, from, face.rgb()), whole, side_px);
-    match AlignedFace::from_rgb(side_px, rgb) {
-        Ok(face) => face,
+    let cut_from_face = Similarity {
+        a: from as f32 / side_px as f32,
+        b: 0.0,
+        tx: 0.0,
+        ty: 0.0,
+    };
+    match Frame::new(from, from, face.rgb().to_vec()) {
+        Ok(cut) => align::warp(&cut, &cut_from_face, side_px),
         Err(error) => unreachable!("three bytes a pixel: {error}"),
     }
 }

@@ -4,10 +4,13 @@ use std::fmt::{self, Display};
 
 use super::{FALSE_ACCEPT_RATES, Measured, Row, Study};
 
+/// What a column shows of a row.
+type Cell<'a> = Box<dyn Fn(&Row) -> Option<String> + 'a>;
+
 /// A column: what stands above it, and in each row.
 struct Column<'a> {
     head: String,
-    cell: Box<dyn Fn(&Row) -> Option<String> + 'a>,
+    cell: Cell<'a>,
 }
 
 impl<'a> Column<'a> {

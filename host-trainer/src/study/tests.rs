@@ -17,7 +17,7 @@ fn frame() -> Frame {
     let (width, height) = (200_u32, 160_u32);
     let pixels = (0..height).flat_map(|y| {
         (0..width).flat_map(move |x| {
-            let stripe = 60 * u32::from((x / 2 + y / 2) % 2 == 0);
+            let stripe = 60 * u32::from((x + y / 2) % 9 < 4);
             [x / 2 + stripe, y / 2 + stripe, 60 + stripe].map(|value| value as u8)
         })
     });
@@ -54,14 +54,14 @@ fn a_face_loses_more_the_lower_the_quality_and_the_smaller_the_size() {
         [10, 30, 70, 95].map(|quality| lost(Change::Jpeg(quality))),
         [16, 40, 80, 256].map(|side| lost(Change::Side(side))),
     ] {
-        let falls = losses.windows(2).all(|pair| pair[0] > pair[1] + 0.1);
-        assert!(falls && losses[3] > 0.0 && losses[3] < 8.0, "{losses:?}");
+        let falls = losses.windows(2).all(|pair| pair[0] > pair[1]);
+        assert!(falls && losses[3] > 0.0 && losses[3] < 4.0, "{losses:?}");
     }
 }
 
 #[test]
 fn a_face_keeps_its_place_at_any_size() {
-    // A light left half: the edge stays where it is, to half a pixel of the network's side.
+    // A light left half: the edge stays where it is, to a third of a pixel of the network's side.
     let pixels = (0..160 * 200).flat_map(|it| [if it % 200 < 97 { 200 } else { 20 }; 3]);
     let frame = Frame::new(200, 160, pixels.collect()).unwrap();
     let edge = |change: Change| {
@@ -80,7 +80,7 @@ fn a_face_keeps_its_place_at_any_size() {
     for change in [Change::Side(40), Change::Side(256), Change::Jpeg(50)] {
         let found = edge(change);
         assert!(
-            (found - as_is).abs() < 1.0,
+            (found - as_is).abs() < 0.3,
             "{change:?}: {found}, not {as_is}"
         );
     }
@@ -130,16 +130,13 @@ fn worse_faces_are_measured_by_the_threshold_of_good_ones() {
     assert_eq!((all.genuine_count(), all.impostor_count()), (60, 7080));
     assert_eq!(best.val.len(), 1);
     assert_eq!((best.val[0].far, best.val[0].val), (1e-2, 1.0));
-    // Second pictures 5 degrees off are refused, and nearer to a neighbor than to themselves.
-    let worse = embeddings(&view, people, 5.0);
+    // Second pictures 8 degrees off are refused by it, though a threshold of their own would part
+    // the list; and they are nearer to both next neighbors than to themselves.
+    let worse = embeddings(&view, people, 8.0);
     let found = view.measure(threshold, &worse);
-    assert!(found.accuracy <= 0.5, "{found:?}");
-    assert!(
-        view.measure(view.threshold(&worse).unwrap(), &worse)
-            .accuracy
-            >= 0.5
-    );
-    assert_eq!(found.val[0].val, 0.0);
+    assert_eq!((found.accuracy, found.val[0].val), (0.5, 0.0));
+    let own = view.threshold(&worse).unwrap();
+    assert_eq!(view.measure(own, &worse).accuracy, 1.0);
     // A face that is not found is in no pair.
     let mut without = good.clone();
     let first = without.keys().next().unwrap().clone();

@@ -5,18 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Squared L2 below which embeddings are as good as one point. A trained network has its genuine
 /// pairs at 0.3 to 0.8, its impostor pairs at 1.2 and above.
 pub const COLLAPSED_BELOW: f64 = 0.05;
-/// Steps in a row that a bad sign is given to pass, unless a config says otherwise. A deep network
+/// Steps in a row that a bad sign is given to pass. A deep network
 /// without batch norm may well start out with all faces in one place.
 pub const DEFAULT_WINDOW: u64 = 200;
-
-/// What a run learns from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Signal {
-    /// Triplets alone: a step without an active one teaches nothing.
-    TripletsAlone,
-    /// Another loss as well, such as margin softmax or distillation.
-    More,
-}
 
 /// Distances of one kind of pair in a batch, squared L2.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,8 +25,8 @@ pub struct Observation {
     pub step: u64,
     /// The loss; 0 where nothing was to be learnt.
     pub loss: f64,
-    /// Triplets that taught something.
-    pub active_triplets: u64,
+    /// Whether any loss was above 0: a step without one teaches nothing.
+    pub teaches: bool,
     /// The batch's genuine pairs.
     pub genuine: Spread,
     /// The batch's impostor pairs.
@@ -47,7 +38,7 @@ pub struct Observation {
 pub enum Stop {
     /// The loss, or a distance, is NaN or infinite.
     #[error(
-        "step {step}: expected numbers, found a loss of {loss}, genuine pairs at {genuine}, impostor pairs at {impostor}; lower the learning rate, clip the gradient, lengthen the warm-up, or on a GPU train in fp32, and go on from the last checkpoint"
+        "step {step}: expected numbers, found a loss of {loss}, genuine pairs at {genuine}, impostor pairs at {impostor}; lower the learning rate, clip the gradient, lengthen the warm-up, or on a GPU train in fp32, in a new run that starts from the last checkpoint (--init)"
     )]
     NotANumber {
         /// Steps done.
@@ -61,7 +52,7 @@ pub enum Stop {
     },
     /// Every face has come to one place.
     #[error(
-        "step {step}: the embeddings have collapsed: expected faces apart, found all distances of the last {steps} batches below {COLLAPSED_BELOW} (squared L2; genuine {genuine:.4}, impostor {impostor:.4} on average, the largest {largest:.4}); lower the learning rate, mine semi-hard instead of the hardest negatives, put margin softmax beside the triplets or first, or turn on batch norm, and go on from a checkpoint before it"
+        "step {step}: the embeddings have collapsed: expected faces apart, found all distances of the last {steps} batches below {COLLAPSED_BELOW} (squared L2; genuine {genuine:.4}, impostor {impostor:.4} on average, the largest {largest:.4}); lower the learning rate, mine semi-hard instead of the hardest negatives, put margin softmax beside the triplets or first, or turn on batch norm, in a new run that starts from the last checkpoint (--init), which is from before"
     )]
     Collapsed {
         /// Steps done.
@@ -94,22 +85,29 @@ pub enum Stop {
 /// Watches a run, step by step; a checkpoint may hold it, so that a resumed run counts on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    signal: Signal,
     window: u64,
     collapsed: u64,
     idle: u64,
+    /// Whether faces were ever apart.
+    was_apart: bool,
 }
 
 impl Guard {
     /// A guard that lets collapse and idleness pass for fewer than `window` steps in a row; at
     /// least 1.
-    pub fn new(signal: Signal, window: u64) -> Self {
+    pub fn new(window: u64) -> Self {
         Self {
-            signal,
             window: window.max(1),
             collapsed: 0,
             idle: 0,
+            was_apart: false,
         }
+    }
+
+    /// Whether a checkpoint may take the place of an older one: not while faces that were apart
+    /// have come to one place, for the older one is then the good one.
+    pub fn may_save(&self) -> bool {
+        self.collapsed == 0 || !self.was_apart
     }
 
     /// Looks at a step.
@@ -131,7 +129,9 @@ impl Guard {
                 impostor,
             });
         }
-        count(&mut self.collapsed, largest < COLLAPSED_BELOW);
+        let in_one_place = largest < COLLAPSED_BELOW;
+        self.was_apart |= !in_one_place;
+        count(&mut self.collapsed, in_one_place);
         if self.collapsed >= self.window {
             return Err(Stop::Collapsed {
                 step,
@@ -141,8 +141,7 @@ impl Guard {
                 largest,
             });
         }
-        let idle = self.signal == Signal::TripletsAlone && seen.active_triplets == 0;
-        count(&mut self.idle, idle);
+        count(&mut self.idle, !seen.teaches);
         if self.idle >= self.window {
             return Err(Stop::NothingToLearn {
                 step,
@@ -167,7 +166,7 @@ mod tests {
     const HEALTHY: Observation = Observation {
         step: 1,
         loss: 0.3,
-        active_triplets: 5,
+        teaches: true,
         genuine: Spread {
             mean: 0.6,
             max: 1.4,
@@ -190,7 +189,7 @@ mod tests {
     };
     const IDLE: Observation = Observation {
         loss: 0.0,
-        active_triplets: 0,
+        teaches: false,
         ..HEALTHY
     };
 
@@ -204,16 +203,14 @@ mod tests {
 
     #[test]
     fn each_sign_stops_a_run_when_it_should() {
-        use Signal::{More, TripletsAlone};
         let far = |distance: f64| Spread {
             mean: distance,
             max: distance,
         };
-        for (name, signal, seen, expected) in [
-            ("healthy", TripletsAlone, HEALTHY, None),
+        for (name, seen, expected) in [
+            ("healthy", HEALTHY, None),
             (
                 "loss NaN",
-                More,
                 Observation {
                     loss: f64::NAN,
                     ..HEALTHY
@@ -222,7 +219,6 @@ mod tests {
             ),
             (
                 "loss infinite",
-                More,
                 Observation {
                     loss: f64::INFINITY,
                     ..HEALTHY
@@ -231,23 +227,15 @@ mod tests {
             ),
             (
                 "distances NaN, so no triplet and no loss",
-                TripletsAlone,
                 Observation {
                     impostor: far(f64::NAN),
                     ..IDLE
                 },
                 Some(1),
             ),
-            ("collapsed", More, ONE_PLACE, Some(4)),
-            (
-                "collapsed, triplets alone",
-                TripletsAlone,
-                ONE_PLACE,
-                Some(4),
-            ),
+            ("collapsed", ONE_PLACE, Some(4)),
             (
                 "one pair still apart",
-                TripletsAlone,
                 Observation {
                     genuine: Spread {
                         mean: 0.01,
@@ -257,10 +245,9 @@ mod tests {
                 },
                 None,
             ),
-            ("no active triplet", TripletsAlone, IDLE, Some(4)),
-            ("no active triplet, but softmax", More, IDLE, None),
+            ("no active triplet", IDLE, Some(4)),
         ] {
-            let stopped = stopped_after(&mut Guard::new(signal, 4), seen);
+            let stopped = stopped_after(&mut Guard::new(4), seen);
             assert_eq!(stopped.map(|(step, _)| step), expected, "{name}");
             if let Some((_, stop)) = stopped {
                 let said = stop.to_string();
@@ -271,17 +258,17 @@ mod tests {
 
     #[test]
     fn the_cause_is_told() {
-        let mut guard = Guard::new(Signal::TripletsAlone, 2);
+        let mut guard = Guard::new(2);
         let stop = stopped_after(&mut guard, ONE_PLACE);
         assert!(matches!(stop, Some((2, Stop::Collapsed { steps: 2, .. }))));
-        let mut guard = Guard::new(Signal::TripletsAlone, 2);
+        let mut guard = Guard::new(2);
         let stop = stopped_after(&mut guard, IDLE);
         assert!(matches!(stop, Some((2, Stop::NothingToLearn { .. }))));
     }
 
     #[test]
     fn a_good_step_in_between_starts_the_window_anew() {
-        let mut guard = Guard::new(Signal::TripletsAlone, 3);
+        let mut guard = Guard::new(3);
         for seen in [IDLE, IDLE, HEALTHY, IDLE, IDLE, ONE_PLACE, ONE_PLACE, IDLE] {
             guard.observe(&seen).unwrap();
         }
@@ -289,11 +276,22 @@ mod tests {
 
     #[test]
     fn a_guard_from_a_checkpoint_counts_on() {
-        let mut guard = Guard::new(Signal::TripletsAlone, 3);
+        let mut guard = Guard::new(3);
         guard.observe(&IDLE).unwrap();
         guard.observe(&IDLE).unwrap();
         let saved = serde_json::to_string(&guard).unwrap();
         let mut restored: Guard = serde_json::from_str(&saved).unwrap();
         assert!(restored.observe(&IDLE).is_err());
+    }
+
+    #[test]
+    fn faces_that_came_to_one_place_are_not_saved_over_those_apart() {
+        let mut guard = Guard::new(9);
+        guard.observe(&ONE_PLACE).unwrap();
+        assert!(guard.may_save(), "there is nothing better yet");
+        guard.observe(&HEALTHY).unwrap();
+        assert!(guard.may_save());
+        guard.observe(&ONE_PLACE).unwrap();
+        assert!(!guard.may_save());
     }
 }

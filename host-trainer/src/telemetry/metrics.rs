@@ -240,6 +240,19 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// [`MetricsError::Write`] if the disk refuses.
+    pub fn sync(&mut self) -> Result<(), MetricsError> {
+        self.file.sync_data().map_err(|source| MetricsError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
 impl Line {
     /// Steps done when it was written.
     pub fn step(&self) -> u64 {

@@ -1,11 +1,12 @@
 //! Checkpoints: tensors written one at a time, with a note of how far the run was.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, View};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use shared::atomic_file::{self, Readers};
 use tch::Tensor;
 
@@ -44,50 +45,17 @@ pub struct Best {
     pub accuracy: f64,
 }
 
-/// A tensor that is copied out of libtorch only while it is written.
-struct Lazy {
-    tensor: Tensor,
-    extents: Vec<usize>,
-}
-
-impl Lazy {
-    fn new(tensor: Tensor) -> Self {
-        let extents = tensor.size().into_iter().map(|extent| extent as usize);
-        Self {
-            extents: extents.collect(),
-            tensor,
-        }
-    }
-}
-
-impl View for &Lazy {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.extents
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let values = module::from_torch(&self.tensor).values;
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
-        Cow::Owned(bytes.collect())
-    }
-
-    fn data_len(&self) -> usize {
-        self.tensor.numel() * size_of::<f32>()
-    }
-}
-
-/// Writes a safetensors file of f32: to a temporary file beside it, synced, then renamed. Memory
-/// holds one tensor more than the run does.
+/// Writes a safetensors file of f32: to a temporary file beside it, synced, then renamed.
+///
+/// The owner alone may read it: a softmax's centers are as good as a template of each training
+/// identity. Tensor after tensor is copied out of libtorch, so that memory holds one more than the run does;
+/// the safetensors crate would want all of them, or write without a sync.
 ///
 /// # Errors
 /// [`WeightsError::Io`] naming the file; the one before is then whole.
 pub fn write(
     path: &Path,
-    tensors: BTreeMap<String, Tensor>,
+    tensors: &BTreeMap<String, Tensor>,
     state: &State,
 ) -> Result<(), WeightsError> {
     let fail = |source| WeightsError::Io {
@@ -95,17 +63,39 @@ pub fn write(
         path: path.to_owned(),
         source,
     };
-    let note = serde_json::to_string(state).map_err(|error| fail(error.into()))?;
-    let note = HashMap::from([(NOTE.to_owned(), note)]);
-    let tensors: Vec<(String, Lazy)> = tensors
-        .into_iter()
-        .map(|(name, tensor)| (name, Lazy::new(tensor)))
-        .collect();
-    let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
-    let write = |file: &Path| {
-        safetensors::serialize_to_file(views, Some(note), file).map_err(std::io::Error::other)
+    let header = header(tensors, state).map_err(|error| fail(error.into()))?;
+    let write = |file: &mut File| {
+        let mut file = BufWriter::new(file);
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header.as_bytes())?;
+        for tensor in tensors.values() {
+            for value in module::from_torch(tensor).values {
+                file.write_all(&value.to_le_bytes())?;
+            }
+        }
+        file.flush()
     };
-    atomic_file::replace_with(path, Readers::Everyone, write).map_err(fail)
+    atomic_file::replace_with(path, Readers::Owner, write).map_err(fail)
+}
+
+/// The header of a safetensors file: what lies where, and the note; padded to whole words.
+fn header(tensors: &BTreeMap<String, Tensor>, state: &State) -> serde_json::Result<String> {
+    let mut header = serde_json::Map::new();
+    let note = serde_json::to_string(state)?;
+    header.insert("__metadata__".to_owned(), json!({ NOTE: note }));
+    let mut end = 0;
+    for (name, tensor) in tensors {
+        let begin = end;
+        end += tensor.numel() * size_of::<f32>();
+        let entry = json!({ "dtype": "F32", "shape": tensor.size(), "data_offsets": [begin, end] });
+        header.insert(name.clone(), entry);
+    }
+    let mut text = serde_json::to_string(&header)?;
+    text.extend(std::iter::repeat_n(
+        ' ',
+        text.len().next_multiple_of(8) - text.len(),
+    ));
+    Ok(text)
 }
 
 /// Reads a checkpoint that [`write`] wrote of a run's whole memory.
@@ -133,5 +123,57 @@ fn parse(note: Option<String>, path: &Path) -> Result<State, WeightsError> {
             path: path.to_owned(),
             found: "weights without a run's state; start a new run with --init".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.safetensors");
+        let state = State {
+            step: 7,
+            seconds: 1.5,
+            ..State::default()
+        };
+        let odd = Tensor::from_slice(&[1.5f32, -0.0, f32::MIN_POSITIVE]);
+        let turned = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0])
+            .view([2, 2])
+            .tr();
+        let named = [
+            ("odd", odd),
+            ("training.turned", turned),
+            ("word", Tensor::from(3.0f32)),
+        ];
+        let tensors = named.map(|(name, tensor)| (name.to_owned(), tensor)).into();
+        write(&path, &tensors, &state).unwrap();
+        let (found, noted) = read(&path).unwrap();
+        assert_eq!(noted, state);
+        let values = |name: &str| found.get(name).unwrap().values.clone();
+        assert_eq!(values("odd"), [1.5, -0.0, f32::MIN_POSITIVE]);
+        assert_eq!(values("training.turned"), [1.0, 3.0, 2.0, 4.0]);
+        assert!(found.get("word").unwrap().extents.is_empty());
+        // What a network is built from leaves out what training alone needs.
+        assert!(
+            Weights::read(&path)
+                .unwrap()
+                .get("training.turned")
+                .is_none()
+        );
+        let note = Weights::note(&path).unwrap().unwrap();
+        assert_eq!(serde_json::from_str::<State>(&note).unwrap(), state);
+    }
+
+    #[test]
+    fn weights_alone_are_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        Weights::default().write(&path).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("--init"), "{error}");
+        assert_eq!(Weights::note(&path).unwrap(), None);
     }
 }

@@ -14,8 +14,6 @@ use crate::config::Config;
 use crate::network::op::{Op, Role};
 use crate::weights::{TRAINING, Weights};
 
-/// Steps between two looks at the norm of gradients that are not clipped.
-const NORM_STEPS: u64 = 20;
 /// Name of the tensor that margin softmax learns: one center per training identity.
 pub const CENTERS: &str = "softmax.centers";
 
@@ -36,8 +34,7 @@ pub struct Learner {
 pub struct Step {
     /// The losses, and what mining found.
     pub outcome: Outcome,
-    /// Norm of all gradients together, before clipping; where the config clips them, and now and
-    /// then elsewhere.
+    /// Norm of all gradients together, before clipping; none where nothing taught.
     pub gradient_norm: Option<f64>,
     /// The batch's embeddings, f32 [N, D], without gradient.
     pub embeddings: Tensor,
@@ -96,7 +93,7 @@ impl Learner {
         if !sum.is_finite() {
             bail!(NotANumber("loss", sum));
         }
-        let gradient_norm = self.clip(&mut gradients, step)?;
+        let gradient_norm = self.clip(&mut gradients)?;
         let factor = self.config.schedule.factor(progress);
         let only_last =
             others.older.is_some() && progress < self.config.compatible.last_layer_until;
@@ -213,13 +210,9 @@ impl Learner {
         tch::manual_seed(mixed as i64);
     }
 
-    /// Scales gradients down to the config's norm, if it has one; returns the norm they had where
-    /// it was looked at.
-    fn clip(&self, gradients: &mut [Tensor], step: u64) -> anyhow::Result<Option<f64>> {
+    /// Scales gradients down to the config's norm, if it has one; returns the norm they had.
+    fn clip(&self, gradients: &mut [Tensor]) -> anyhow::Result<Option<f64>> {
         let limit = self.config.gradient_clip;
-        if limit.is_none() && !step.is_multiple_of(NORM_STEPS) {
-            return Ok(None);
-        }
         let defined = gradients.iter().filter(|gradient| gradient.defined());
         let norms: Vec<Tensor> = defined.map(Tensor::norm).collect();
         if norms.is_empty() {
@@ -362,8 +355,8 @@ fn slopes(loss: &Tensor, tensors: &[&Tensor]) -> Vec<Tensor> {
 /// A loss or gradient that ends a run.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the {0} is {1}: expected a number; resume from the last checkpoint with a lower learning rate \
-     or with gradient_clip, in a new config"
+    "the {0} is {1}: expected a number; start a new run from the last checkpoint (--init) with a \
+     lower learning_rate, a gradient_clip or a longer warmup"
 )]
 pub struct NotANumber(&'static str, f64);
 

@@ -84,7 +84,7 @@ pub fn evaluate(
     let device = embeddings.device();
     let started = Instant::now();
     let mined = mine(config, embeddings, labels.identities);
-    let mining = started.elapsed();
+    let mut mining = started.elapsed();
     let triplets = |rows: &Tensor, triplets: &[Triplet], weight: f64| {
         let on = (weight > 0.0).then_some(triplets)?;
         let loss = loss::triplet(rows, on, config.triplet.margin, config.triplet.alpha)?;
@@ -104,8 +104,10 @@ pub fn evaluate(
         loss::distillation(embeddings, &teacher) * config.distillation.weight
     });
     let compatible = others.older.and_then(|older| {
+        let started = Instant::now();
         let older = rows(older, labels.pictures, device);
         let (both, mixed) = mine_with(config, embeddings, &older, labels.identities);
+        mining += started.elapsed();
         triplets(&both, &mixed, config.compatible.weight)
     });
     let value = |loss: &Option<Tensor>| loss.as_ref().map(|loss| loss.double_value(&[]));
@@ -183,11 +185,15 @@ fn choose(centers: &Tensor, labels: Labels<'_>) -> (Tensor, Tensor) {
     (centers.index_select(0, &among), truth)
 }
 
-/// Effective rank of a batch's embeddings, 1 to D: see [`metrics::effective_rank`].
+/// Effective rank of a batch's embeddings, 1 to D: see [`metrics::effective_rank`]; none if a value
+/// is no number.
 ///
 /// `embeddings` is f32 [N, D].
 pub fn effective_rank(embeddings: &Tensor) -> Option<f64> {
     let rows = embeddings.detach().to_device(Device::Cpu);
+    if rows.isfinite().all().int64_value(&[]) == 0 {
+        return None; // libtorch refuses to decompose them
+    }
     let (_, values, _) = rows.svd(true, false);
     let values: Vec<f64> = module::from_torch(&values)
         .values
@@ -209,6 +215,7 @@ mod tests {
         assert!((effective_rank(&line).unwrap() - 1.0).abs() < 1e-3);
         let cross = Tensor::from_slice(&[1.0f32, 0.0, 0.0, 1.0]).view([2, 2]);
         assert!((effective_rank(&cross).unwrap() - 2.0).abs() < 1e-3);
+        assert_eq!(effective_rank(&(cross * f64::NAN)), None);
     }
 
     #[test]

@@ -75,6 +75,8 @@ const EPSILON: f64 = 1e-8;
 pub struct Optimizer {
     rule: Rule,
     steps: u64,
+    /// Steps that each tensor has taken: fewer than all where a part of the network was held.
+    ages: BTreeMap<String, u64>,
     /// Running direction: AdamW's first moment, momentum's velocity.
     first: BTreeMap<String, Tensor>,
     /// Squared gradients: AdamW's second moment, AdaGrad's sum.
@@ -87,6 +89,7 @@ impl Optimizer {
         Self {
             rule,
             steps: 0,
+            ages: BTreeMap::new(),
             first: BTreeMap::new(),
             second: BTreeMap::new(),
         }
@@ -97,14 +100,16 @@ impl Optimizer {
         self.steps
     }
 
-    /// What it remembers, under `first.<tensor>` and `second.<tensor>`.
+    /// What it remembers, under `first.<tensor>`, `second.<tensor>` and `age.<tensor>`.
     pub fn memory(&self) -> Vec<(String, Tensor)> {
         let lists = [("first", &self.first), ("second", &self.second)];
         let named = lists.into_iter().flat_map(|(list, tensors)| {
             let named = tensors.iter();
             named.map(move |(name, tensor)| (format!("{list}.{name}"), tensor.shallow_clone()))
         });
-        named.collect()
+        let ages = self.ages.iter();
+        let ages = ages.map(|(name, age)| (format!("age.{name}"), Tensor::from(*age as f32)));
+        named.chain(ages).collect()
     }
 
     /// Puts back what [`Optimizer::memory`] gave after `steps` steps.
@@ -115,6 +120,9 @@ impl Optimizer {
                 self.first.insert(name.to_owned(), tensor);
             } else if let Some(name) = name.strip_prefix("second.") {
                 self.second.insert(name.to_owned(), tensor);
+            } else if let Some(name) = name.strip_prefix("age.") {
+                let age = tensor.double_value(&[]) as u64;
+                self.ages.insert(name.to_owned(), age);
             }
         }
     }
@@ -143,6 +151,9 @@ impl Optimizer {
                 .shallow_clone()
         };
         let decays = tensor.dim() > 1;
+        let age = self.ages.entry(name.to_owned()).or_default();
+        *age += 1;
+        let age = i32::try_from(*age).unwrap_or(i32::MAX);
         match self.rule {
             Rule::AdaGrad { weight_decay, .. } => {
                 if decays && weight_decay > 0.0 {
@@ -174,13 +185,12 @@ impl Optimizer {
                 }
                 let mut first = remembered(&mut self.first, &gradient);
                 let mut second = remembered(&mut self.second, &gradient);
-                let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
                 let _ = first.lerp_(&gradient, 1.0 - BETA_1);
                 let _ = second.lerp_(&gradient.square_(), 1.0 - BETA_2);
                 let mut spread = second.sqrt();
-                let _ = spread.g_div_scalar_((1.0 - BETA_2.powi(steps)).sqrt());
+                let _ = spread.g_div_scalar_((1.0 - BETA_2.powi(age)).sqrt());
                 spread += EPSILON;
-                let direction = &first * (-rate / (1.0 - BETA_1.powi(steps)));
+                let direction = &first * (-rate / (1.0 - BETA_1.powi(age)));
                 let _ = tensor.addcdiv_(&direction, &spread);
             }
         }

@@ -19,7 +19,7 @@ use crate::history::LAST;
 use crate::network;
 use crate::run::{BEST, Run};
 use crate::teacher::TeacherEmbeddings;
-use crate::telemetry::guard::{DEFAULT_WINDOW, Guard, Observation, Signal, Spread};
+use crate::telemetry::guard::{DEFAULT_WINDOW, Guard, Observation, Spread};
 use crate::telemetry::metrics;
 use crate::validation::ValidationSet;
 use crate::weights::Weights;
@@ -131,7 +131,14 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<()> {
     if !training.is_due(job.config.validation_steps) {
         training.validate(run)?;
     }
-    training.save(run, false)
+    training.save(run, false)?;
+    let damaged = training.loader.damaged().len();
+    if damaged > 0 {
+        run.say(&format!(
+            "{damaged} pictures could not be decoded and were left out: usher-train prepare names them"
+        ));
+    }
+    Ok(())
 }
 
 /// A run under way.
@@ -162,17 +169,13 @@ impl<'a> Training<'a> {
             learner::first_centers(&job.first, extents, config.seed, job.device)
         });
         let mut learner = Learner::new(network, centers, config.clone());
-        let signal = match (&config.softmax, &job.teacher) {
-            (None, None) => Signal::TripletsAlone,
-            _ => Signal::More,
-        };
         let mut state = State::default();
         if let Some((memory, saved)) = &job.from {
             learner.remember(saved.step, memory)?;
             state = saved.clone();
         }
         let guard = state.guard.clone();
-        let guard = guard.unwrap_or_else(|| Guard::new(signal, DEFAULT_WINDOW));
+        let guard = guard.unwrap_or_else(|| Guard::new(DEFAULT_WINDOW));
         let plan = Plan {
             shape: config.batch.shape(),
             augment: config.augment,
@@ -321,20 +324,24 @@ impl<'a> Training<'a> {
                 accuracy: found.accuracy,
             });
             let path = run.folder().join(BEST);
-            checkpoint::write(&path, self.learner.weights(), &self.state)?;
+            checkpoint::write(&path, &self.learner.weights(), &self.state)?;
         }
         Ok(())
     }
 
     /// Writes the checkpoint that a run goes on from, and one to keep.
-    fn save(&mut self, run: &Run, keep: bool) -> anyhow::Result<()> {
+    fn save(&mut self, run: &mut Run, keep: bool) -> anyhow::Result<()> {
+        if !self.guard.may_save() {
+            return Ok(());
+        }
+        run.sync()?;
         self.state.seconds = self.seconds();
         self.state.guard = Some(self.guard.clone());
         let last = run.folder().join(LAST);
-        checkpoint::write(&last, self.learner.memory(), &self.state)?;
+        checkpoint::write(&last, &self.learner.memory(), &self.state)?;
         if keep {
             let path = run.checkpoint(self.state.step);
-            checkpoint::write(&path, self.learner.weights(), &self.state)?;
+            checkpoint::write(&path, &self.learner.weights(), &self.state)?;
             run.prune()?;
         }
         Ok(())
@@ -350,7 +357,7 @@ fn observation(step: u64, done: &Step) -> Observation {
     Observation {
         step,
         loss: done.outcome.parts.sum(),
-        active_triplets: mined.triplets.len() as u64,
+        teaches: done.outcome.parts.sum() > 0.0,
         genuine: spread(mined.genuine),
         impostor: spread(mined.impostor),
     }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::{Output, tell};
-use crate::command::train::{self, Means};
+use crate::command::train;
 use crate::config::Config;
+use crate::dataset::MEMORY_BYTES;
 use crate::history::{self, CONFIG, DATA, LAST, METRICS};
 use crate::run::{self, Origin};
 use crate::study::paper::{self, PaperVal};
@@ -109,6 +110,8 @@ fn origin(arguments: &Arguments) -> anyhow::Result<Origin> {
         detector: absolute(&arguments.detector)?,
         teacher: None,
         compatible_with: None,
+        teacher_cache: absolute(Path::new(".teacher"))?,
+        memory_mib: MEMORY_BYTES >> 20,
         revision: env!("USHER_REVISION").to_owned(),
         threads: device::threads(),
     })
@@ -171,16 +174,12 @@ fn train_to_end(
     origin: &Origin,
     workers: usize,
 ) -> anyhow::Result<Measured> {
-    let means = Means {
-        teacher_cache: Path::new(".teacher"), // no teacher, so never made
-        workers,
-    };
     let config = trial.config.clone();
     let name = || format!("the run {} broke off", folder.display());
     if !folder.join(CONFIG).exists() {
-        train::begin(config, origin, folder, &means).with_context(name)?;
+        train::begin(config, origin, folder, workers).with_context(name)?;
     } else if at_end(folder, &trial.config)?.is_none() {
-        train::go_on(config, origin, folder, &means).with_context(name)?;
+        train::go_on(config, origin, folder, workers).with_context(name)?;
     }
     at_end(folder, &trial.config)?.with_context(|| {
         format!(
@@ -267,7 +266,7 @@ fn study(
     about.push(format!(
         "Pairs right and AUC: LFW's View 1 (never View 2) after the last step, {pairs} pairs of its \
          test list, the threshold chosen on as many of its training list. ± is the standard error \
-         over pairs; another seed would move a row by more."
+         over pairs; how far another seed moves a row is not measured."
     ));
     about.push(format!(
         "The paper's column, {paper}. Other data, another network, another measure: compare the \
@@ -302,6 +301,8 @@ mod tests {
             detector: "yunet.onnx".into(),
             teacher: None,
             compatible_with: None,
+            teacher_cache: ".teacher".into(),
+            memory_mib: 64,
             revision: "0".to_owned(),
             threads: 1,
         }
@@ -316,7 +317,8 @@ mod tests {
             step,
             ..State::default()
         };
-        checkpoint::write(&folder.join(LAST), Default::default(), &state).unwrap();
+        let tensors = [("fc.bias".to_owned(), tch::Tensor::from_slice(&[1.0_f32]))].into();
+        checkpoint::write(&folder.join(LAST), &tensors, &state).unwrap();
         let mut writer = Writer::create(&folder.join(METRICS)).unwrap();
         let line = Step {
             step,

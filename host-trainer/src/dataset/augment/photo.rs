@@ -8,7 +8,7 @@ use shared::align::{self, Similarity};
 use shared::frame::Frame;
 
 /// That part of a picture (width, height, RGB8), side x side.
-pub(crate) fn resized(
+pub(super) fn resized(
     (width, height, rgb): (u32, u32, &[u8]),
     part: [f64; 4],
     side_px: u32,
