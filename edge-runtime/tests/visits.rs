@@ -3,7 +3,7 @@
 
 mod place;
 
-use place::{Place, picture};
+use place::{Place, picture, skip};
 
 /// The first model is weak: at its strict points it refuses nearly everybody, so that only its point of best accuracy
 /// shows what the kiosk does with a person it knows.
@@ -89,7 +89,7 @@ fn whom_the_kiosk_knows_and_whom_not() {
     let Some(place) = Place::new() else { return };
     let people = [("Barack Obama", &["obama.jpg", "obama2.jpg"][..])];
     let Some(visits) = visits(&place, &people, &["obama3.jpg", "astronaut.png"]) else {
-        eprintln!("SKIPPED: no picture in ../shared/data/demo or .demo/pictures");
+        skip("no picture in ../shared/data/demo or .demo/pictures; run scripts/setup");
         return;
     };
     let [known, stranger] = &visits[..] else {
@@ -132,7 +132,7 @@ fn the_same_recording_gives_the_same_run() {
     let Some(place) = Place::new() else { return };
     let people = [("Barack Obama", &["obama.jpg"][..])];
     let Some(first) = visits(&place, &people, &["obama2.jpg"]) else {
-        eprintln!("SKIPPED: no picture in ../shared/data/demo or .demo/pictures");
+        skip("no picture in ../shared/data/demo or .demo/pictures; run scripts/setup");
         return;
     };
     let run = [
@@ -167,7 +167,7 @@ fn the_same_recording_gives_the_same_run() {
 fn a_name_is_taken_once_and_a_likeness_is_warned_of() {
     let Some(place) = Place::new() else { return };
     let Some(picture) = picture("obama.jpg") else {
-        eprintln!("SKIPPED: no picture in ../shared/data/demo or .demo/pictures");
+        skip("no picture in ../shared/data/demo or .demo/pictures; run scripts/setup");
         return;
     };
     std::fs::copy(picture, place.folder("one").join("1.jpg")).unwrap();

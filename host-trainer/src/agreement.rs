@@ -205,10 +205,7 @@ fn read_floats(path: &Path) -> Vec<f32> {
 #[test]
 fn onnxruntime_agrees_and_the_checker_accepts() {
     let Some(python) = python() else {
-        eprintln!(
-            "SKIPPED: onnx's checker and onnxruntime were not asked; name a Python with onnx and \
-             onnxruntime in USHER_PYTHON to ask them"
-        );
+        crate::skip::skip("USHER_PYTHON names no Python with onnx and onnxruntime to ask");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -22,7 +22,6 @@ pub mod window;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -169,8 +168,9 @@ impl Dataset {
     }
 
     /// The most bytes of pictures that were in memory at once, so far.
-    pub fn peak_bytes(&self) -> u64 {
-        self.memory.peak.load(Ordering::Relaxed)
+    #[cfg(test)]
+    fn peak_bytes(&self) -> u64 {
+        self.memory.peak.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Whether the set is larger than its memory and read window by window.

@@ -16,10 +16,14 @@ pub mod history;
 pub mod model_card;
 pub mod network;
 pub mod onnx;
+pub mod parallel;
 pub mod plot;
 pub mod preparation;
 pub mod reference;
 pub mod run;
+#[cfg(test)]
+#[path = "../../shared/tests/skip/mod.rs"]
+mod skip;
 pub mod study;
 pub mod teacher;
 pub mod telemetry;

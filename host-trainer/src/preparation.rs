@@ -25,7 +25,6 @@ pub mod scan;
 pub mod settings;
 pub mod shards;
 pub mod store;
-pub mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,6 +43,7 @@ use settings::Settings;
 use store::Store;
 
 use crate::dataset::DatasetError;
+use crate::parallel;
 
 /// Fewest photos of which a share may be too bad.
 const FEWEST_FOR_SHARE: usize = 20;
@@ -206,10 +206,10 @@ impl Run<'_> {
         } = self.preparation;
         let bad = AtomicUsize::new(self.bad_before(photos));
         self.refuse_share(bad.load(Ordering::Relaxed))?;
-        workers::on_each(
+        parallel::map(
             photos,
             self.preparation.threads,
-            "photos",
+            ("photos", |_| 1),
             || -> Result<Cutter, PreparationError> {
                 let detector = Detector::load(detector, settings.detector_side)?;
                 Ok(Cutter::new(detector, settings.faces, settings.limits))
@@ -239,7 +239,8 @@ impl Run<'_> {
                 }
                 Ok(())
             },
-        )
+        )?;
+        Ok(())
     }
 
     /// Photos that cannot be used, by what is known before these are looked at.
@@ -315,11 +316,11 @@ impl Run<'_> {
             return Ok(());
         };
         let unjudged = self.unjudged();
-        workers::on_each(
+        parallel::map(
             &unjudged,
             self.preparation.threads,
-            "identities",
-            || Ok(Embedder::load(model)?),
+            ("identities", |_| 1),
+            || -> Result<_, PreparationError> { Ok(Embedder::load(model)?) },
             |embedder, (identity, of, faces)| {
                 let outliers = outliers::find(embedder, faces, settings.drop)?;
                 let judgment = Judgment {
@@ -329,7 +330,8 @@ impl Run<'_> {
                 };
                 Ok(self.journal.judgment(judgment)?)
             },
-        )
+        )?;
+        Ok(())
     }
 
     /// Identities with enough faces whose judgment is missing or of other pictures.

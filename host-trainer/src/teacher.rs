@@ -12,14 +12,12 @@ mod cache;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use shared::{Embedder, EmbedderError, ManifestError, ModelId, ModelManifest, PictureError};
 
 use crate::dataset::augment::standard_crop;
 use crate::dataset::{Dataset, DatasetError};
+use crate::parallel;
 use cache::{Cache, Kept};
 
 /// Pictures in a part of the cache: a few seconds of work, which is what a cut-off run loses.
@@ -45,8 +43,11 @@ pub enum TeacherError {
     /// A picture's bytes cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A picture cannot be decoded.
-    #[error(transparent)]
+    /// A picture cannot be decoded. The loader leaves a few such out of their batches; a teacher,
+    /// whose rows are kept for other runs, has one for each picture.
+    #[error(
+        "a teacher needs every picture whole: {0}; or take it out of the set and, where `usher-train prepare` made the set, run that again"
+    )]
     Picture(#[from] PictureError),
     /// The teacher finds no embedding in a picture.
     #[error("{path}: {source}; take the picture out of the set, or take another teacher")]
@@ -78,7 +79,7 @@ impl TeacherEmbeddings {
     /// memory: 4 bytes times pictures times dimension.
     ///
     /// # Errors
-    /// The first [`TeacherError`] of any thread; finished parts stay.
+    /// A [`TeacherError`]; finished parts stay.
     pub fn open(
         dataset: &Dataset,
         manifest: &Path,
@@ -120,9 +121,9 @@ impl TeacherEmbeddings {
                 }
             }
         }
-        let made = compute(dataset, manifest, &cache, lacking, threads)?;
-        for (part, rows) in made {
-            teacher.put(&part, &rows);
+        let made = compute(dataset, manifest, &cache, &lacking, threads)?;
+        for (part, rows) in lacking.iter().zip(made) {
+            teacher.put(part, &rows);
         }
         Ok(teacher)
     }
@@ -145,7 +146,7 @@ impl TeacherEmbeddings {
     ///
     /// # Panics
     /// If the set has no such picture.
-    pub fn row(&self, picture: usize) -> &[f32] {
+    fn row(&self, picture: usize) -> &[f32] {
         &self.values[picture * self.dimension..][..self.dimension]
     }
 
@@ -167,57 +168,24 @@ impl std::fmt::Debug for TeacherEmbeddings {
     }
 }
 
-type Made = Vec<(Range<usize>, Vec<f32>)>;
-
-/// Embeds the pictures of those parts: each thread has its own network, takes the next part, and
-/// keeps it when it is whole.
+/// Embeds the pictures of those parts, and keeps each part when it is whole.
 fn compute(
     dataset: &Dataset,
     manifest: &Path,
     cache: &Cache,
-    parts: Vec<Range<usize>>,
+    parts: &[Range<usize>],
     threads: NonZeroUsize,
-) -> Result<Made, TeacherError> {
-    if parts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let bar = progress(parts.iter().map(ExactSizeIterator::len).sum());
-    let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let made = Mutex::new(Made::with_capacity(parts.len()));
-    let work = || -> Result<(), TeacherError> {
-        let mut embedder = Embedder::load(manifest)?;
-        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mut rows = Vec::with_capacity(part.len() * embedder.manifest().dimension);
-            for picture in part.clone() {
-                if failed.load(Ordering::Relaxed) {
-                    return Ok(()); // whoever failed tells why
-                }
-                rows.extend(embed(&mut embedder, dataset, picture)?);
-                bar.inc(1);
-            }
-            cache.write(part, &rows)?;
-            let mut made = made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            made.push((part.clone(), rows));
+) -> Result<Vec<Vec<f32>>, TeacherError> {
+    let start = || -> Result<Embedder, TeacherError> { Ok(Embedder::load(manifest)?) };
+    let pictures = ("pictures for the teacher", Range::len);
+    parallel::map(parts, threads.get(), pictures, start, |embedder, part| {
+        let mut rows = Vec::with_capacity(part.len() * embedder.manifest().dimension);
+        for picture in part.clone() {
+            rows.extend(embed(embedder, dataset, picture)?);
         }
-        Ok(())
-    };
-    let watched = || work().inspect_err(|_| failed.store(true, Ordering::Relaxed));
-    let workers = threads.get().min(parts.len());
-    let results: Vec<Result<(), TeacherError>> = std::thread::scope(|scope| {
-        let started: Vec<_> = (0..workers).map(|_| scope.spawn(watched)).collect();
-        started
-            .into_iter()
-            .map(|worker| match worker.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    });
-    results.into_iter().collect::<Result<(), TeacherError>>()?;
-    bar.finish();
-    let made = made.into_inner();
-    Ok(made.unwrap_or_else(|poisoned| poisoned.into_inner()))
+        cache.write(part, &rows)?;
+        Ok(rows)
+    })
 }
 
 fn embed(
@@ -236,13 +204,6 @@ fn embed(
             source: Box::new(source),
         })?;
     Ok(embedding.values().to_vec())
-}
-
-fn progress(pictures: usize) -> ProgressBar {
-    let template = "teacher {bar:24} {pos}/{len} pictures  {per_sec}  ETA {eta}";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(pictures as u64).with_style(style)
 }
 
 #[cfg(test)]

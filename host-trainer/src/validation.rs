@@ -14,9 +14,9 @@ use shared::{
 };
 
 use crate::dataset::lfw::LfwError;
+use crate::parallel;
 use crate::verification::faces::{DETECTOR_SIDE_PX, most_central};
 use crate::verification::folds::{Comparison, TooFew, best_threshold, cross_validate, right_at};
-use crate::verification::parallel;
 use crate::verification::rates::Distances;
 use list::{List, ListError, Pair, Protocol};
 
@@ -115,7 +115,8 @@ impl ValidationSet {
             List::read(place, limits.pairs)?
         };
         let recipe = Preprocessing::usher(limits.side_px);
-        let start = || Ok(Detector::load(detector, DETECTOR_SIDE_PX)?);
+        let start =
+            || -> Result<_, ValidationError> { Ok(Detector::load(detector, DETECTOR_SIDE_PX)?) };
         let align = |detector: &mut Detector, (path, bytes): &(PathBuf, Vec<u8>)| {
             let frame = picture::decode(bytes, path)?;
             let faces = detector.detect(&frame)?;
@@ -123,7 +124,13 @@ impl ValidationSet {
             // Landmarks that are not those of a face: as if there were none.
             Ok(face.and_then(|face| recipe.align(&frame, &face.landmarks).ok()))
         };
-        let faces = parallel::map::<_, _, _, ValidationError>(&list.pictures, start, align)?;
+        let faces = parallel::map(
+            &list.pictures,
+            parallel::cores(),
+            ("faces", |_| 1),
+            start,
+            align,
+        )?;
         Self::new(recipe, faces, list.protocol)
     }
 

@@ -4,5 +4,4 @@ pub mod compatibility;
 pub mod faces;
 pub mod folds;
 pub mod pairs;
-pub mod parallel;
 pub mod rates;

@@ -3,6 +3,9 @@
 //! Needs the detector and a few portraits; what is missing is said and skipped.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+#[path = "../../shared/tests/skip/mod.rs"]
+mod skip;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,7 @@ use host_trainer::preparation::report::Report;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
+use skip::{data_folder, skip};
 
 /// Portraits of one person each, by whom they show.
 const PORTRAITS: [(&str, &str); 6] = [
@@ -28,11 +32,6 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn data() -> PathBuf {
-    let beside = || root().join("../shared/data");
-    std::env::var_os("USHER_DATA").map_or_else(beside, PathBuf::from)
-}
-
 /// A file of the models' folder.
 fn model(name: &str) -> Option<PathBuf> {
     let folder =
@@ -41,7 +40,7 @@ fn model(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path.canonicalize().unwrap());
     }
-    eprintln!("SKIPPED: {} is missing; run scripts/setup", path.display());
+    skip(&format!("{} is missing; run scripts/setup", path.display()));
     None
 }
 
@@ -53,7 +52,7 @@ fn portrait(name: &str) -> Option<RgbImage> {
         .flatten()
         .flatten()
         .map(|folder| folder.path().join(name))
-        .chain([data().join("demo").join(name)])
+        .chain([data_folder().join("demo").join(name)])
         .find(|path| path.exists())?;
     Some(
         image::open(path)
@@ -70,9 +69,8 @@ fn portraits() -> Option<Vec<(&'static str, RgbImage)>> {
         .filter_map(|(who, name)| Some((*who, portrait(name)?)))
         .collect();
     if found.len() < 3 {
-        eprintln!(
-            "SKIPPED: no portraits in {} or .demo/pictures",
-            data().display()
+        skip(
+            "fewer than three portraits in ../shared/data/demo and .demo/pictures; run scripts/setup",
         );
         return None;
     }
@@ -91,15 +89,12 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Three cuts of every portrait, far enough apart to be no duplicates; returns how many.
+/// Two cuts of every portrait, far enough apart to be no duplicates; returns how many.
 fn photos(folder: &Path) -> Option<usize> {
     let mut count = 0;
     for (number, (who, image)) in portraits()?.into_iter().enumerate() {
         let (width, height) = image.dimensions();
-        for (cut, (left, right)) in [(0, 0), (width / 9, 0), (0, width / 9)]
-            .into_iter()
-            .enumerate()
-        {
+        for (cut, (left, right)) in [(0, 0), (width / 9, 0)].into_iter().enumerate() {
             let part = imageops::crop_imm(&image, left, 0, width - left - right, height);
             let name = format!("{who}/{number}-{cut}.jpg");
             write(&folder.join(name), &jpeg(&part.to_image(), 90));
@@ -293,7 +288,7 @@ fn threads_and_kills_change_nothing() {
 
     // Killed ever later, in one folder, until a run comes through.
     let out = folder.path().join("killed");
-    for faces in (2..kept).step_by(3) {
+    for faces in [2, kept / 2] {
         let mut child = command(folder.path(), &detector, "killed", &["--threads", "2"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -463,7 +458,7 @@ fn a_wrong_label_is_told_and_left_out_on_request() {
         .ok()
         .and_then(|mut names| names.next())
     else {
-        eprintln!("SKIPPED: no portrait of a second person");
+        skip("no portrait of a second person; run scripts/setup");
         return;
     };
     fs::copy(wrong.unwrap().path(), at("photos/obama/wrong.jpg")).unwrap();

@@ -4,6 +4,7 @@ mod jpeg;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
@@ -100,9 +101,27 @@ pub fn read(path: &Path) -> Result<Frame, PictureError> {
 
 /// Decodes a picture's bytes as [`read`] does; `name` only stands in messages.
 ///
+/// A decoder that panics has met a damaged picture: that costs the one picture, not the run.
+///
 /// # Errors
 /// As [`read`].
 pub fn decode(bytes: &[u8], name: &Path) -> Result<Frame, PictureError> {
+    guarded(name, || decode_unguarded(bytes, name))
+}
+
+fn guarded(
+    name: &Path,
+    decode: impl FnOnce() -> Result<Frame, PictureError>,
+) -> Result<Frame, PictureError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err(PictureError::Damaged {
+            path: name.to_owned(),
+            reason: "its decoder panicked".to_owned(),
+        })
+    })
+}
+
+fn decode_unguarded(bytes: &[u8], name: &Path) -> Result<Frame, PictureError> {
     let path = || name.to_owned();
     if bytes.is_empty() {
         return Err(PictureError::Empty { path: path() });
@@ -203,5 +222,20 @@ fn explain(error: ImageError, name: &Path, found_bytes: u64) -> PictureError {
                 .collect::<Vec<_>>()
                 .join(" "),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_decoder_is_a_damaged_picture() {
+        let error = guarded(Path::new("ada.jpg"), || panic!("an index out of bounds"));
+        let said = error.unwrap_err().to_string();
+        assert!(
+            said.contains("ada.jpg") && said.contains("panicked"),
+            "{said}"
+        );
     }
 }

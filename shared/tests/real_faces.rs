@@ -4,8 +4,10 @@
 //! `USHER_DATA`); what is missing is printed and skipped.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod skip;
+
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use shared::detector::DEFAULT_SIDE_PX;
 use shared::model_id::sha256_hex;
@@ -13,32 +15,7 @@ use shared::{
     Detector, Embedder, Frame, ModelManifest, Pipeline, PipelineError, Point, Preprocessing,
     picture,
 };
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// A file of the data folder; says on stderr what is skipped when it is not there.
-fn data(file: &str) -> Option<PathBuf> {
-    let folder = match std::env::var_os("USHER_DATA") {
-        Some(folder) => PathBuf::from(folder),
-        None => repository().join("../shared/data"),
-    };
-    let path = folder.join(file);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is not there; set USHER_DATA", path.display());
-    None
-}
-
-fn yunet() -> Option<PathBuf> {
-    let fetched = repository().join("models/yunet.onnx");
-    if fetched.exists() {
-        return Some(fetched);
-    }
-    data("models/face_detection_yunet_2023mar.onnx")
-}
+use skip::{data, yunet};
 
 /// Score, box (position, size) and five landmarks by OpenCV 5.0 `FaceDetectorYN` on the same
 /// picture, scaled to a long side of 320 by `INTER_AREA`; positions in pixels of the picture.

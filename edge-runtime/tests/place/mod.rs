@@ -1,11 +1,15 @@
 //! A folder of its own for each test, with a copy of the model, and the real program.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+#[path = "../../../shared/tests/skip/mod.rs"]
+mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use image::RgbImage;
 use shared::manifest::ModelManifest;
+pub(crate) use skip::skip;
 
 /// Arguments that name the model of a [`Place`].
 const MODEL: [&str; 4] = [
@@ -30,10 +34,10 @@ impl Place {
         let (manifest, detector) = (models.join("usher-small.toml"), models.join("yunet.onnx"));
         for needed in [&manifest, &detector] {
             if !needed.exists() {
-                eprintln!(
-                    "SKIPPED: {} is missing; run scripts/setup",
+                skip(&format!(
+                    "{} is missing; run scripts/setup",
                     needed.display()
-                );
+                ));
                 return None;
             }
         }

@@ -1,11 +1,11 @@
 //! `usher-train doctor`: whether this machine is ready to train, and what to do where it is not.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::bail;
 
 use crate::doctor::{Check, Level, faces, libtorch, machine, models};
+use crate::parallel;
 use crate::torch::device::{self, CudaState, DeviceChoice};
 use crate::torch::environment;
 use crate::torch::library::Library;
@@ -61,12 +61,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn checks(arguments: &Arguments) -> Vec<Check> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let asked = std::env::var("OMP_NUM_THREADS").ok();
     let mut checks = vec![
         libtorch::version(&Library::loaded()),
         libtorch::device(&CudaState::here(), arguments.device),
-        libtorch::threads(device::threads(), cores, asked.as_deref()),
+        libtorch::threads(device::threads(), parallel::cores(), asked.as_deref()),
         libtorch::settings(&environment::settings()),
         machine::memory(),
         faces::decoder(),

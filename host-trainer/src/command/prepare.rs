@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use shared::ModelManifest;
 use shared::model_id::sha256_hex;
 
+use crate::parallel;
 use crate::preparation::duplicates::DEFAULT_WITHIN;
 use crate::preparation::settings::{
     DEFAULT_MIN_EYE_PX, DEFAULT_MIN_SHARPNESS, DEFAULT_OUTLIER_DROP, Faces, Limits,
@@ -128,7 +129,6 @@ impl Arguments {
             outliers: self.outliers()?,
             shard_mib: self.shards,
         };
-        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Preparation {
             photos,
             out: self.out.clone(),
@@ -136,7 +136,7 @@ impl Arguments {
             model: self.model.clone(),
             settings,
             max_bad: self.max_bad,
-            threads: self.threads.map_or_else(cores, NonZeroUsize::get),
+            threads: self.threads.map_or_else(parallel::cores, NonZeroUsize::get),
             overwrite: self.overwrite,
         })
     }

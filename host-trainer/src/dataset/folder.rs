@@ -16,10 +16,10 @@ pub(super) fn read(
 ) -> Result<Vec<(String, String)>, DatasetError> {
     let set = file_name(folder);
     let mut names = Vec::new();
-    for identity in entries(inside)?.into_iter().filter(|path| path.is_dir()) {
+    for identity in visible(inside)?.into_iter().filter(|path| path.is_dir()) {
         let name = file_name(&identity);
         let mut first = None;
-        for path in entries(&identity)? {
+        for path in visible(&identity)? {
             if !is_picture(&path) {
                 continue;
             }
@@ -56,6 +56,20 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
         .map_err(fail)?;
     paths.sort();
     Ok(paths)
+}
+
+/// What a folder holds but for what a leading dot hides, such as the faces of a sharded `prepare`
+/// that is not done.
+pub(super) fn visible(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut paths = entries(folder)?;
+    paths.retain(|path| !is_hidden(path));
+    Ok(paths)
+}
+
+/// Whether a leading dot hides the file or folder.
+pub fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// Whether the file's extension is one a picture has.

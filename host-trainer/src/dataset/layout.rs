@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::folder::{entries, file_name, is_picture};
+use super::folder::{file_name, is_picture, visible};
 use super::index::Index;
 use super::{DatasetError, folder, shards, tars};
 
@@ -67,14 +67,15 @@ impl fmt::Display for Layout {
 /// Finds out how `folder` is laid out and indexes its pictures.
 ///
 /// Tar files win over folders beside them. Folders may lie one level deeper, in `train` or in the
-/// only folder there is; a `test` beside `train` is not read.
+/// only folder there is; a `test` beside `train` is not read, nor
+/// what a leading dot hides.
 pub(super) fn read(folder: &Path, index: &mut Index) -> Result<Layout, DatasetError> {
     let manifest = folder.join(MANIFEST);
     if manifest.exists() {
         tars::read(folder, &manifest, index)?;
         return Ok(Layout::ListedTars);
     }
-    let paths = entries(folder)?;
+    let paths = visible(folder)?;
     let shards: Vec<&PathBuf> = paths.iter().filter(|path| is_tar(path)).collect();
     if !shards.is_empty() {
         for shard in shards {
@@ -100,7 +101,7 @@ pub(super) fn read(folder: &Path, index: &mut Index) -> Result<Layout, DatasetEr
 
 /// Whether a folder is none of an identity but one of identities: it holds folders, no pictures.
 fn holds_identities(folder: &Path) -> Result<bool, DatasetError> {
-    let inside = entries(folder)?;
+    let inside = visible(folder)?;
     Ok(!inside.iter().any(|path| is_picture(path)) && inside.iter().any(|path| path.is_dir()))
 }
 

@@ -72,12 +72,6 @@ impl Batch {
             });
         values
     }
-
-    /// All faces, as [`Batch::normalized`] gives them.
-    pub fn all_normalized(&self) -> Vec<f32> {
-        let rows: Vec<usize> = (0..self.faces.len()).collect();
-        self.normalized(&rows)
-    }
 }
 
 /// What batches are made of.
@@ -179,11 +173,6 @@ impl Loader {
         let (dataset, plan) = (&self.dataset, self.plan);
         (self.heads, self.slices, self.threads) =
             threads::start(dataset, plan, side_px, self.next, self.workers);
-    }
-
-    /// Where the next batch is: what a checkpoint saves.
-    pub fn position(&self) -> Position {
-        self.next
     }
 
     /// The next batch.

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::DatasetError;
-use super::folder::{file_name, is_picture};
+use super::folder::{file_name, is_hidden, is_picture};
 use super::index::{Found, Index};
 
 /// Longest class label read, in bytes.
@@ -52,7 +52,9 @@ pub(super) fn members(tar: &Path) -> Result<Vec<Member>, DatasetError> {
 
 /// Indexes a shard: identities by the labels in `<key>.cls` if it has any, else by folders.
 pub(super) fn read(tar: &Path, index: &mut Index) -> Result<(), DatasetError> {
-    let members = members(tar)?;
+    let mut members = members(tar)?;
+    // Such as the `._1.jpg` that macOS packs beside each `1.jpg`.
+    members.retain(|member| !member.path.iter().any(|part| is_hidden(Path::new(part))));
     let labels = labels(tar, &members).map_err(|source| DatasetError::Io {
         path: tar.to_owned(),
         source,

@@ -260,6 +260,37 @@ fn shards_have_identities_by_folder_or_by_label() {
 }
 
 #[test]
+fn what_a_dot_hides_is_no_data() {
+    let folder = tempfile::tempdir().unwrap();
+    // A sharded `prepare` that is not done: faces of it wait, and there is no shard yet.
+    let waiting = ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"];
+    for name in waiting {
+        write(&folder.path().join(".faces").join(name), b"face");
+    }
+    let error = Dataset::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("holds 0 identities"), "{error}");
+    // Beside folders of identities, alone in one folder or not.
+    for inside in ["set", ""] {
+        let at = folder.path().join(inside);
+        for name in [&waiting[..], &[".trash/1.jpg", ".trash/2.jpg", "a/._1.jpg"]].concat() {
+            write(&at.join(name), b"face");
+        }
+        if inside.is_empty() {
+            std::fs::remove_dir_all(folder.path().join("set")).unwrap();
+        }
+        let dataset = Dataset::open(folder.path()).unwrap();
+        assert_eq!(dataset.identities, ["a", "b"], "in {inside:?}");
+        assert_eq!(dataset.pictures.len(), 4, "in {inside:?}");
+    }
+    // In a shard, whose paths may begin with `./`, and beside one.
+    let members = [&waiting[..], &["a/._1.jpg", ".trash/1.jpg", "._b.cls"]].concat();
+    let members = members.iter().map(|path| (format!("./{path}"), vec![0xff]));
+    write_tar(&folder.path().join("set.tar"), &members.collect::<Vec<_>>());
+    write(&folder.path().join("._set.tar"), b"no tar");
+    assert_eq!(Dataset::open(folder.path()).unwrap().pictures.len(), 4);
+}
+
+#[test]
 fn a_tar_cut_short_is_named() {
     let (folder, _) = in_shards(2, 6, u64::MAX);
     let path = folder.path().join("set-000001.tar");

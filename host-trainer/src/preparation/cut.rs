@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use image::codecs::jpeg::JpegEncoder;
@@ -178,12 +177,9 @@ pub fn template_with_margin() -> Landmarks {
 /// The picture, and its format where the name says another; content counts, never the name.
 fn read(path: &Path) -> Result<(Frame, Option<String>), Outcome> {
     let bytes = bytes(path).map_err(|error| left_out(Cause::Unreadable, error.to_string()))?;
-    // A decoder's panic costs one picture, not the hours of a run that would meet it again.
-    let decoded = catch_unwind(AssertUnwindSafe(|| picture::decode(&bytes, path)));
-    match decoded {
-        Ok(Ok(frame)) => Ok((frame, misnamed(path, &bytes))),
-        Ok(Err(error)) => Err(left_out(Cause::from(&error), detail(&error))),
-        Err(_) => Err(left_out(Cause::Damaged, "its decoder panicked".to_owned())),
+    match picture::decode(&bytes, path) {
+        Ok(frame) => Ok((frame, misnamed(path, &bytes))),
+        Err(error) => Err(left_out(Cause::from(&error), detail(&error))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use super::cause::Cause;
 use crate::dataset::DatasetError;
-use crate::dataset::folder::{entries, is_picture};
+use crate::dataset::folder::{entries, is_hidden, is_picture};
 
 /// Longest name of a photo, in bytes: file systems take 255, and `.jpg` is appended.
 const MAX_NAME_BYTES: usize = 251;
@@ -157,11 +157,6 @@ fn unreadable(_: std::io::Error) -> Cause {
 
 fn utf8_name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
-}
-
-fn is_hidden(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    name.as_encoded_bytes().starts_with(b".")
 }
 
 #[cfg(all(test, unix))]

@@ -7,9 +7,9 @@ use shared::{Detector, Embedder, Embedding, Frame, Pipeline, PipelineError, alig
 
 use super::change::Change;
 use crate::dataset::lfw::Pictures;
+use crate::parallel;
 use crate::verification::faces::{DETECTOR_SIDE_PX, Embeddings, FacesError, most_central};
 use crate::verification::pairs::PictureId;
-use crate::verification::parallel;
 
 /// What a study compares.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub fn embed(
         let detector = Detector::load(detector, DETECTOR_SIDE_PX)?;
         Ok(Pipeline::new(detector, Embedder::load(model)?))
     };
-    let found = parallel::map(&list, start, |pipeline, (id, bytes)| {
+    let work = |pipeline: &mut Pipeline, (id, bytes): &(&PictureId, &Vec<u8>)| {
         let path = id.path();
         let frame = picture::decode(bytes, &path)?;
         let changes = match to_change.contains(id) {
@@ -57,7 +57,8 @@ pub fn embed(
             path,
             source: Box::new(source),
         })
-    })?;
+    };
+    let found = parallel::map(&list, parallel::cores(), ("faces", |_| 1), start, work)?;
     let mut faces = Faces {
         changed: vec![Embeddings::new(); changes.len()],
         ..Faces::default()

@@ -1,6 +1,7 @@
 //! Sets of faces made here, scored by networks made here; and one real set, where it lies.
 
 use super::*;
+use crate::skip;
 
 const SIDE_PX: u32 = 16;
 
@@ -160,28 +161,15 @@ fn what_is_no_embedding_is_refused() {
 
 #[test]
 fn real_pictures_are_found_and_aligned() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let data = match std::env::var_os("USHER_DATA") {
-        Some(folder) => PathBuf::from(folder),
-        None => root.join("../shared/data"),
+    let (Some(detector), Some(tar)) = (skip::yunet(), skip::data("lfw/lfw160.tar")) else {
+        return;
     };
-    let fetched = root.join("models/yunet.onnx");
-    let detector = match fetched.exists() {
-        true => fetched,
-        false => data.join("models/face_detection_yunet_2023mar.onnx"),
-    };
-    let lfw = data.join("lfw");
-    for needed in [&detector, &lfw.join("lfw160.tar")] {
-        if !needed.exists() {
-            eprintln!("SKIPPED: {} is not there; set USHER_DATA", needed.display());
-            return;
-        }
-    }
+    let lfw = tar.parent().unwrap();
     let limits = Limits {
         side_px: 112,
         pairs: 8,
     };
-    let set = ValidationSet::open(&lfw, limits, &detector).unwrap();
+    let set = ValidationSet::open(lfw, limits, &detector).unwrap();
     assert_eq!(set.without_face(), 0);
     let Protocol::HeldOut { choose, measure } = &set.protocol else {
         panic!("LFW's View 1 has two lists");

@@ -10,8 +10,8 @@ use shared::{
 
 use super::folds::Comparison;
 use super::pairs::{Pair, PictureId};
-use super::parallel;
 use crate::dataset::lfw::Pictures;
+use crate::parallel;
 
 /// Side of the detector's input, in pixels; the device's default too.
 pub const DETECTOR_SIDE_PX: u32 = 320;
@@ -51,14 +51,15 @@ pub fn embed(pictures: &Pictures, detector: &Path, model: &Path) -> Result<Embed
         let detector = Detector::load(detector, DETECTOR_SIDE_PX)?;
         Ok(Pipeline::new(detector, Embedder::load(model)?))
     };
-    let embeddings = parallel::map(&list, start, |pipeline, (id, bytes)| {
+    let one = |pipeline: &mut Pipeline, (id, bytes): &(&PictureId, &Vec<u8>)| {
         let path = id.path();
         let frame = picture::decode(bytes, &path)?;
         embed_central(pipeline, &frame).map_err(|source| FacesError::Pipeline {
             path,
             source: Box::new(source),
         })
-    })?;
+    };
+    let embeddings = parallel::map(&list, parallel::cores(), ("faces", |_| 1), start, one)?;
     Ok(pictures.keys().cloned().zip(embeddings).collect())
 }
 
