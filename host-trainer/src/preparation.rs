@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what lies in the folder of photos | [`scan`] |
 //! | what an earlier run has done already | [`journal`] |
-//! | each other photo: decode, detect, align, measure, write | [`cut`], [`store`], by [`workers`] |
+//! | each other photo: decode, detect, align, measure, write | [`cut`], [`store`], on all cores |
 //! | which faces repeat another, which are unlike their identity | [`duplicates`], [`outliers`] |
 //! | what stays, from the journal alone | [`decision`] |
 //! | tar shards, if asked for | [`shards`] |

@@ -3,7 +3,7 @@
 //!
 //! The teacher is any ONNX embedder with a manifest. It sees the standard crop of each picture,
 //! without variation, resized to its own side and normalized by its own recipe. Embedding a set
-//! takes minutes to hours, so it is done once: finished parts lie in a folder of [`cache`] and a
+//! takes minutes to hours, so it is done once: finished parts lie in its cache and a
 //! run that was cut off goes on from them. The rows are biometric data: their files are their
 //! owner's alone, and no message shows a number of them.
 

@@ -98,7 +98,7 @@ fn header(tensors: &BTreeMap<String, Tensor>, state: &State) -> serde_json::Resu
     Ok(text)
 }
 
-/// Reads a checkpoint that [`write`] wrote of a run's whole memory.
+/// Reads a checkpoint that [`write()`] wrote of a run's whole memory.
 ///
 /// # Errors
 /// [`WeightsError`] naming the file, also if it holds weights alone.
