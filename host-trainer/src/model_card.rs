@@ -12,7 +12,7 @@ pub const OPERATING_POINTS: &str = "Operating points";
 pub const ACCURACY: &str = "Accuracy";
 
 /// A new model's card; nothing is measured yet. `stages` is empty for weights without a run.
-pub fn render(manifest: &ModelManifest, stages: &[Stage]) -> String {
+pub fn render(manifest: &ModelManifest, stages: &[Stage], checkpoint: &str) -> String {
     let mut card = format!("# {}\n\n", manifest.name);
     let push = |card: &mut String, heading: &str, body: &str| {
         card.push_str(&format!("## {heading}\n\n{}\n\n", body.trim_end()));
@@ -29,7 +29,11 @@ pub fn render(manifest: &ModelManifest, stages: &[Stage]) -> String {
     push(&mut card, OPERATING_POINTS, &unmeasured("calibrate"));
     push(&mut card, ACCURACY, &unmeasured("evaluate"));
     push(&mut card, "Limits", LIMITS);
-    push(&mut card, "How to make it again", &again(manifest, stages));
+    push(
+        &mut card,
+        "How to make it again",
+        &again(manifest, stages, checkpoint),
+    );
     card.truncate(card.trim_end().len());
     card.push('\n');
     card
@@ -153,14 +157,19 @@ fn training_data(manifest: &ModelManifest) -> String {
     table
 }
 
-fn again(manifest: &ModelManifest, stages: &[Stage]) -> String {
+fn again(manifest: &ModelManifest, stages: &[Stage], checkpoint: &str) -> String {
     let export = format!(
-        "usher-train export --run RUN-{} --name {} --models models",
+        "usher-train export --run RUN-{} --checkpoint {checkpoint} --name {} --models models",
         stages.len().max(1),
         manifest.name
     );
     let mut text = String::new();
     for (index, stage) in stages.iter().enumerate() {
+        // The best checkpoint is the one that a validation found best.
+        let validate = match checkpoint {
+            "best" if index + 1 == stages.len() => " --validate LFW",
+            _ => "",
+        };
         let (run, init) = match index {
             0 => ("RUN-1".to_owned(), String::new()),
             _ => (
@@ -171,7 +180,7 @@ fn again(manifest: &ModelManifest, stages: &[Stage]) -> String {
         let _ = write!(
             text,
             "With this as `config.toml`:\n\n```toml\n{}\n```\n\n```\nusher-train train --config \
-             config.toml --data DATA --run {run}{init}\n```\n\n",
+             config.toml --data DATA --run {run}{init}{validate}\n```\n\n",
             stage.recipe.trim_end()
         );
         let sources = &stage.data.sources;
@@ -187,7 +196,7 @@ fn again(manifest: &ModelManifest, stages: &[Stage]) -> String {
         if let Some(effort) = stage.effort {
             let _ = write!(
                 text,
-                " The run ended after {} steps: {} pictures seen in {:.0} minutes.",
+                " The weights are those after {} steps: {} pictures seen in {:.0} minutes.",
                 grouped(effort.step),
                 grouped(effort.pictures),
                 effort.seconds / 60.0

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,7 +22,11 @@ pub const ORIGIN: &str = "origin.json";
 /// Held by the one process that writes the run.
 const LOCK: &str = ".lock";
 /// Weight of the newest step in the numbers on the progress line.
-const SMOOTHING: f64 = 0.05;
+const SMOOTHING: f64 = 0.1;
+/// Between two lines where there is no terminal to draw on.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Files of a run that a process began and was killed before its config was there.
+const BEGUN: [&str; 5] = [DATA, ORIGIN, EARLIER, METRICS, LOCK];
 
 /// What a run was started with, apart from its config: where `--resume` finds it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +73,8 @@ pub struct Run {
     /// Pictures and seconds at the step before.
     before: Option<(u64, f64)>,
     accuracy: Option<f64>,
+    /// When a line was last said where there is no terminal to draw on.
+    said: Option<Instant>,
     keep: usize,
     // Locked until the run is dropped.
     _lock: File,
@@ -107,6 +114,7 @@ impl Run {
         let place = || format!("cannot write to {}", folder.display());
         std::fs::create_dir_all(folder).with_context(place)?;
         let lock = lock(folder)?;
+        refuse_others(folder)?;
         // Without a config there is no run: what a killed process began is begun anew.
         let _ = std::fs::remove_file(folder.join(METRICS));
         let write = |name: &str, bytes: &[u8]| {
@@ -169,7 +177,7 @@ impl Run {
         keep: usize,
         lock: File,
     ) -> anyhow::Result<Self> {
-        let style = ProgressStyle::with_template("{bar:20} {percent:>3} %  {msg}  ETA {eta}")?;
+        let style = ProgressStyle::with_template("{bar:10} {percent:>3} %  {msg}  ETA {eta}")?;
         Ok(Self {
             folder: folder.to_owned(),
             metrics,
@@ -178,6 +186,7 @@ impl Run {
             smooth: None,
             before: None,
             accuracy: None,
+            said: None,
             keep,
             _lock: lock,
         })
@@ -206,21 +215,28 @@ impl Run {
             impostor: step.impostor,
         };
         let smooth = self.smooth.map_or(new, |old| old.toward(new));
-        self.smooth = Some(smooth);
         self.bar.set_position((progress * 1000.0) as u64);
+        if self.smooth.is_none() {
+            self.bar.reset_eta(); // what an earlier process did says nothing of this one's pace
+        }
         let accuracy = self.accuracy.map_or_else(String::new, |share| {
             format!("  pairs {:.1} %", share * 100.0)
         });
-        self.bar.set_message(format!(
-            "step {} epoch {}  {:.0} faces/s  loss {:.3}  active {:.0} %  same {:.2} other {:.2}{accuracy}",
+        let line = format!(
+            "step {}  {:.0} faces/s  loss {:.3}  active {:.0} %  genuine {:.2} impostor {:.2}{accuracy}",
             step.step,
-            step.epoch,
             smooth.speed,
             smooth.loss,
             smooth.active * 100.0,
             smooth.genuine,
             smooth.impostor,
-        ));
+        );
+        if self.bar.is_hidden() && self.said.is_none_or(|said| said.elapsed() > SILENCE) {
+            self.said = Some(Instant::now());
+            eprintln!("{:.1} %  {line}", progress * 100.0);
+        }
+        self.smooth = Some(smooth);
+        self.bar.set_message(line);
         Ok(())
     }
 
@@ -232,6 +248,16 @@ impl Run {
         self.metrics.write(&Line::Validation(*validated))?;
         self.events.validation(validated)?;
         self.accuracy = Some(validated.accuracy);
+        self.say(&format!(
+            "step {}: {:.1} % of {} pairs right at {:.3}, AUC {:.3}, genuine {:.3}, impostor {:.3}",
+            validated.step,
+            validated.accuracy * 100.0,
+            validated.pairs,
+            validated.threshold,
+            validated.auc,
+            validated.genuine,
+            validated.impostor
+        ));
         Ok(())
     }
 
@@ -277,7 +303,7 @@ impl Run {
         self.bar.finish();
     }
 
-    /// Says something without tearing the progress line.
+    /// Says something above the progress line.
     pub fn say(&self, text: &str) {
         self.bar.suspend(|| eprintln!("{text}"));
     }
@@ -309,6 +335,22 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
+}
+
+/// Refuses a folder in which other things lie than what a killed process began.
+fn refuse_others(folder: &Path) -> anyhow::Result<()> {
+    let place = || format!("cannot read {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(place)? {
+        let name = entry.with_context(place)?.file_name();
+        let name = name.to_string_lossy();
+        if !BEGUN.contains(&name.as_ref()) && !name.starts_with(atomic_file::TEMPORARY) {
+            bail!(
+                "{} holds other things, {name} among them: expected a new folder for --run",
+                folder.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Removes files that a killed process was writing; the run is locked.

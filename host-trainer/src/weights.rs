@@ -59,7 +59,8 @@ pub enum WeightsError {
     },
     /// The weights are those of another network.
     #[error(
-        "the weights do not fit network {network}: expected {tensor} of {expected:?}, found {found:?}; were they trained with another network or dimension?"
+        "the weights do not fit network {network}: expected {tensor} of {expected:?}, found {}; were they trained with another network or dimension?",
+        found.as_ref().map_or_else(|| "none".to_owned(), |found| format!("{found:?}"))
     )]
     Misfit {
         /// The network.

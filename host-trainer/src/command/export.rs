@@ -69,6 +69,7 @@ struct Trained {
     weights: Weights,
     data: Vec<TrainingData>,
     stages: Vec<Stage>,
+    checkpoint: String,
 }
 
 /// Exports.
@@ -97,6 +98,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             weights: Weights::read(weights)?,
             data: Vec::new(),
             stages: Vec::new(),
+            checkpoint: "last".to_owned(),
         },
         _ => bail!("expected --run, or --weights and --network"),
     };
@@ -136,9 +138,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn from_run(folder: &Path, checkpoint: &str) -> anyhow::Result<Trained> {
     let config = Config::read(&folder.join(history::CONFIG))?;
-    let checkpoint = folder.join(format!("{checkpoint}.safetensors"));
-    let weights = Weights::read(&checkpoint)?;
-    let stages = history::of_weights(&checkpoint)?;
+    let path = folder.join(format!("{checkpoint}.safetensors"));
+    ensure!(
+        path.exists(),
+        "{} has no checkpoint {checkpoint}: expected last, best (there is one once the run has been \
+         validated: train --validate) or one of its step-NNNNNN",
+        folder.display()
+    );
+    let weights = Weights::read(&path)?;
+    let stages = history::of_weights(&path)?;
     let data = history::sources(&stages)
         .into_iter()
         .map(|source| TrainingData {
@@ -152,6 +160,7 @@ fn from_run(folder: &Path, checkpoint: &str) -> anyhow::Result<Trained> {
         weights,
         data: data.collect(),
         stages,
+        checkpoint: checkpoint.to_owned(),
     })
 }
 
@@ -180,7 +189,7 @@ fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
     };
     save(&manifest.onnx, &bytes)?;
     manifest.write(&folder.join(format!("{name}.toml")))?;
-    let card = model_card::render(&manifest, &trained.stages);
+    let card = model_card::render(&manifest, &trained.stages, &trained.checkpoint);
     save(&format!("{name}.md"), card.as_bytes())
 }
 

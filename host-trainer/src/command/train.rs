@@ -11,15 +11,18 @@ use crate::config::Config;
 use crate::dataset::{Dataset, MEMORY_BYTES};
 use crate::history::{self, LAST};
 use crate::network;
-use crate::run::{self, Origin, Other, Run};
+use crate::run::{self, BEST, Origin, Other, Run};
 use crate::teacher::TeacherEmbeddings;
 use crate::torch::checkpoint;
 use crate::torch::device::{self, DeviceChoice};
 use crate::torch::environment;
-use crate::torch::train::{self, Job};
+use crate::torch::train::{self, Budget, Job};
 use crate::validation::{Limits, ValidationSet};
 
-/// Train a network by triplet loss
+/// Pictures of a set that are looked at before training.
+const LOOKED_AT: usize = 20;
+
+/// Train a network by triplet loss, with margin softmax or a teacher beside it where asked for
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: usher-train train --config host-trainer/configs/mobilefacenet.toml \
@@ -86,8 +89,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => start(arguments)?,
     };
     println!("{}", folder.join(LAST).display());
+    let best = match folder.join(BEST).exists() {
+        true => " --checkpoint best",
+        false => "",
+    };
     eprintln!(
-        "next: usher-train plot {0}; usher-train export --run {0} --name NAME --models models",
+        "next: usher-train plot {0}; usher-train export --run {0}{best} --name NAME --models models",
         folder.display()
     );
     Ok(())
@@ -196,6 +203,15 @@ pub(super) fn go_on(
         false => None, // stopped before its first checkpoint
     };
     let step = from.as_ref().map_or(0, |(_, state)| state.step);
+    if let Some((_, state)) = &from
+        && Budget::of(&config).is_spent(state.step, state.seconds)
+    {
+        eprintln!(
+            "the run is finished, after step {step}; to train on, start a new one with --init {}",
+            last.display()
+        );
+        return Ok(());
+    }
     let init = origin.init.as_deref().filter(|_| from.is_none());
     let first = train::first_weights(&config, init)?;
     let mut job = job(workers, config, origin, first)?;
@@ -204,6 +220,27 @@ pub(super) fn go_on(
     eprintln!("going on after step {step}");
     train::train(&job, &mut run)?;
     run.finish();
+    Ok(())
+}
+
+/// Pictures that are not square are photos, not faces as `prepare` cuts them.
+fn refuse_unaligned(dataset: &Dataset) -> anyhow::Result<()> {
+    let step = dataset.pictures.len().div_ceil(LOOKED_AT);
+    for picture in (0..dataset.pictures.len()).step_by(step) {
+        let name = dataset.name(picture);
+        // One that cannot be decoded is the loader's to count.
+        let Ok(frame) = shared::picture::decode(&dataset.bytes(picture)?, &name) else {
+            continue;
+        };
+        let (width, height) = (frame.width_px(), frame.height_px());
+        if width != height {
+            bail!(
+                "{}: expected an aligned face, which is square, found {width}x{height}; make the set \
+                 with usher-train prepare",
+                name.display()
+            );
+        }
+    }
     Ok(())
 }
 
@@ -238,7 +275,12 @@ fn job(
         config.pictures_share,
         config.seed,
         origin.memory_mib << 20,
-    )?;
+    )
+    .with_context(|| {
+        let data = origin.data.display();
+        format!("cannot train on {data} (--data names another place, also with --resume)")
+    })?;
+    refuse_unaligned(&dataset)?;
     let dataset = Arc::new(dataset);
     eprintln!(
         "{} pictures of {} identities from {} ({})",

@@ -247,6 +247,13 @@ impl Learner {
         tensors
     }
 
+    /// Whether every value of [`Learner::weights`] is a number: statistics of a batch that ran
+    /// away are not, though its loss still was.
+    pub fn is_sound(&self) -> bool {
+        let finite = |tensor: &Tensor| tensor.isfinite().all().int64_value(&[]) != 0;
+        self.weights().values().all(finite)
+    }
+
     /// A network with [`Learner::weights`], to validate.
     ///
     /// # Errors
@@ -358,7 +365,7 @@ fn slopes(loss: &Tensor, tensors: &[&Tensor]) -> Vec<Tensor> {
     "the {0} is {1}: expected a number; start a new run from the last checkpoint (--init) with a \
      lower learning_rate, a gradient_clip or a longer warmup"
 )]
-pub struct NotANumber(&'static str, f64);
+pub struct NotANumber(pub &'static str, pub f64);
 
 /// Even chunks of at most `limit` rows.
 fn chunks(rows: &[usize], limit: usize) -> Vec<&[usize]> {

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tch::{Device, Tensor};
 
 use super::checkpoint::{self, Best, State};
-use super::learner::{self, Faces, Learner, Step};
+use super::learner::{self, Faces, Learner, NotANumber, Step};
 use super::module::{self, Network};
 use super::objective::{self, Labels, Others};
 use super::operator::Mode;
@@ -133,6 +133,13 @@ pub fn train(job: &Job, run: &mut Run) -> anyhow::Result<()> {
     }
     training.save(run, false)?;
     let damaged = training.loader.damaged().len();
+    if let Some(best) = training.state.best {
+        run.say(&format!(
+            "best validation: {:.1} % of the pairs right, after step {}",
+            best.accuracy * 100.0,
+            best.step
+        ));
+    }
     if damaged > 0 {
         run.say(&format!(
             "{damaged} pictures could not be decoded and were left out: usher-train prepare names them"
@@ -333,6 +340,12 @@ impl<'a> Training<'a> {
     fn save(&mut self, run: &mut Run, keep: bool) -> anyhow::Result<()> {
         if !self.guard.may_save() {
             return Ok(());
+        }
+        if !self.learner.is_sound() {
+            bail!(NotANumber(
+                "largest of the weights and statistics",
+                f64::NAN
+            ));
         }
         run.sync()?;
         self.state.seconds = self.seconds();
