@@ -6,7 +6,7 @@
     allow(clippy::unwrap_used, reason = "a test's panic is its report")
 )]
 
-#[cfg(test)]
+#[cfg(all(test, feature = "torch"))]
 mod agreement;
 pub mod command;
 pub mod config;
@@ -28,6 +28,7 @@ mod skip;
 pub mod study;
 pub mod teacher;
 pub mod telemetry;
+#[cfg(feature = "torch")]
 pub mod torch;
 pub mod triplet;
 pub mod validation;

@@ -11,6 +11,7 @@ use host_trainer::command;
 enum Command {
     Describe(command::describe::Arguments),
     Prepare(command::prepare::Arguments),
+    #[cfg(feature = "torch")]
     Train(command::train::Arguments),
     Export(command::export::Arguments),
     Calibrate(command::calibrate::Arguments),
@@ -18,6 +19,7 @@ enum Command {
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
+    #[cfg(feature = "torch")]
     Bench(command::bench::Arguments),
 }
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Describe(arguments) => command::describe::run(&arguments),
         Command::Prepare(arguments) => command::prepare::run(&arguments),
+        #[cfg(feature = "torch")]
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Export(arguments) => command::export::run(&arguments),
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
+        #[cfg(feature = "torch")]
         Command::Bench(arguments) => command::bench::run(&arguments),
     };
     match done {
