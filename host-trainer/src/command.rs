@@ -13,3 +13,4 @@ pub mod prepare;
 pub mod study;
 #[cfg(feature = "torch")]
 pub mod train;
+pub mod verify;

@@ -3,5 +3,6 @@
 pub mod compatibility;
 pub mod faces;
 pub mod folds;
+pub mod meaning;
 pub mod pairs;
 pub mod rates;
