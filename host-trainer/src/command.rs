@@ -8,6 +8,8 @@ pub mod doctor;
 pub mod embedding;
 pub mod evaluate;
 pub mod export;
+pub mod identify;
+pub mod import;
 pub mod plot;
 pub mod prepare;
 pub mod study;

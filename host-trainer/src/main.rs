@@ -14,9 +14,11 @@ enum Command {
     #[cfg(feature = "torch")]
     Train(command::train::Arguments),
     Export(command::export::Arguments),
+    Import(command::import::Arguments),
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
     Verify(command::verify::Arguments),
+    Identify(command::identify::Arguments),
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
@@ -31,9 +33,11 @@ fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Export(arguments) => command::export::run(&arguments),
+        Command::Import(arguments) => command::import::run(&arguments),
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Verify(arguments) => command::verify::run(&arguments),
+        Command::Identify(arguments) => command::identify::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
