@@ -5,6 +5,7 @@ pub mod bench;
 pub mod calibrate;
 pub mod describe;
 pub mod doctor;
+pub mod embed;
 pub mod embedding;
 pub mod evaluate;
 pub mod export;
