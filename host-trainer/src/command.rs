@@ -4,6 +4,7 @@ pub mod bench;
 pub mod calibrate;
 pub mod describe;
 pub mod doctor;
+pub mod embedding;
 pub mod evaluate;
 pub mod export;
 pub mod plot;

@@ -12,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod dataset;
 pub mod doctor;
+pub mod embeddings;
 pub mod history;
 pub mod model_card;
 pub mod network;

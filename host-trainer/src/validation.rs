@@ -14,8 +14,8 @@ use shared::{
 };
 
 use crate::dataset::lfw::LfwError;
+use crate::embeddings::{PORTRAIT_DETECTOR_SIDE_PX, most_central};
 use crate::parallel;
-use crate::verification::faces::{DETECTOR_SIDE_PX, most_central};
 use crate::verification::folds::{Comparison, TooFew, best_threshold, cross_validate, right_at};
 use crate::verification::rates::Distances;
 use list::{List, ListError, Pair, Protocol};
@@ -115,8 +115,9 @@ impl ValidationSet {
             List::read(place, limits.pairs)?
         };
         let recipe = Preprocessing::usher(limits.side_px);
-        let start =
-            || -> Result<_, ValidationError> { Ok(Detector::load(detector, DETECTOR_SIDE_PX)?) };
+        let start = || -> Result<_, ValidationError> {
+            Ok(Detector::load(detector, PORTRAIT_DETECTOR_SIDE_PX)?)
+        };
         let align = |detector: &mut Detector, (path, bytes): &(PathBuf, Vec<u8>)| {
             let frame = picture::decode(bytes, path)?;
             let faces = detector.detect(&frame)?;

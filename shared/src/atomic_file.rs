@@ -53,6 +53,19 @@ pub fn replace_with(
     sync_folder(folder)
 }
 
+/// Makes the folder and those above it where they are not there; what is made is its owner's alone
+/// (mode 700): biometric data.
+///
+/// # Errors
+/// Any `io::Error` of making one.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 #[cfg(unix)]
 fn permissions(readers: Readers) -> Option<fs::Permissions> {
     use std::os::unix::fs::PermissionsExt;

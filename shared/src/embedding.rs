@@ -75,7 +75,7 @@ impl Embedding {
     /// # Errors
     /// As [`Embedding::from_raw`], and [`EmbeddingError::NotUnit`] when the length is off by more
     /// than rounding to f32 explains.
-    pub(crate) fn from_unit(unit: Vec<f32>) -> Result<Embedding, EmbeddingError> {
+    pub fn from_unit(unit: Vec<f32>) -> Result<Embedding, EmbeddingError> {
         let norm = checked_norm(&unit)?;
         // Rounding each number to f32 moves the norm by at most 2^-24 relative to it.
         if (norm - 1.0).abs() > 1e-6 {

@@ -6,6 +6,7 @@ use anyhow::Context;
 use shared::atomic_file::{self, Readers};
 use shared::{ModelManifest, OperatingPoint, Threshold};
 
+use crate::command::embedding::EmbeddingArguments;
 use crate::dataset::lfw::{Lfw, VIEW_1_TEST, VIEW_1_TRAIN};
 use crate::model_card;
 use crate::verification::folds::{best_threshold, right_at};
@@ -23,15 +24,11 @@ const LEAST_ERRORS: u64 = 30;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: usher-train calibrate --model models/usher-small.toml --lfw lfw")]
 pub struct Arguments {
-    /// The model's manifest
-    #[arg(long)]
-    model: PathBuf,
+    #[command(flatten)]
+    embedding: EmbeddingArguments,
     /// Folder with pairsDevTrain.txt, pairsDevTest.txt and the pictures
     #[arg(long)]
     lfw: PathBuf,
-    /// The face detector
-    #[arg(long, default_value = "models/yunet.onnx")]
-    detector: PathBuf,
 }
 
 /// Calibrates.
@@ -40,12 +37,12 @@ pub struct Arguments {
 /// If model or data are unusable, or too few faces are found for the smallest rate; the manifest
 /// is then as it was.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut manifest = ModelManifest::read(&arguments.model)?;
+    let mut manifest = ModelManifest::read(&arguments.embedding.model)?;
     let lfw = Lfw::new(&arguments.lfw);
     let (train, test) = (lfw.pairs(VIEW_1_TRAIN)?, lfw.pairs(VIEW_1_TEST)?);
     let pictures = train.pictures().union(&test.pictures()).cloned().collect();
     let pictures = lfw.pictures(&pictures)?;
-    let embeddings = faces::embed(&pictures, &arguments.detector, &arguments.model)?;
+    let embeddings = faces::embed(&pictures, &arguments.embedding.source())?;
     let compare = |list: &pairs::PairList| faces::compare(&list.folds.concat(), &embeddings);
     let distances = |list: &pairs::PairList| {
         let (genuine, impostor) = faces::all_against_all(&list.pictures(), &embeddings);
@@ -56,8 +53,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     let best = best_threshold(&on_train)?;
     manifest.operating_points = operating_points(best.threshold, &train_distances)?;
-    manifest.write(&arguments.model)?;
-    let card_path = arguments.model.with_extension("md");
+    manifest.write(&arguments.embedding.model)?;
+    let card_path = arguments.embedding.model.with_extension("md");
     if card_path.exists() {
         let context = || format!("cannot renew {}", card_path.display());
         let card = std::fs::read_to_string(&card_path).with_context(context)?;
@@ -98,10 +95,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         best.accuracy * 100.0,
         share_right(best.threshold, &on_test) * 100.0
     );
-    println!("{}", arguments.model.display());
+    println!("{}", arguments.embedding.model.display());
     eprintln!(
         "next: usher-train evaluate --model {} --lfw {}",
-        arguments.model.display(),
+        arguments.embedding.model.display(),
         arguments.lfw.display()
     );
     Ok(())

@@ -9,6 +9,7 @@ use serde::Serialize;
 use shared::ModelManifest;
 use shared::atomic_file::{self, Readers};
 
+use crate::command::embedding::EmbeddingArguments;
 use crate::dataset::lfw::{Lfw, VIEW_2};
 use crate::model_card;
 use crate::verification::faces;
@@ -24,15 +25,11 @@ const FALSE_ACCEPT_RATES: [f64; 2] = [1e-2, 1e-3];
     after_help = "Example: usher-train evaluate --model models/usher-small.toml --lfw lfw --json"
 )]
 pub struct Arguments {
-    /// The model's manifest
-    #[arg(long)]
-    model: PathBuf,
+    #[command(flatten)]
+    embedding: EmbeddingArguments,
     /// Folder with pairs.txt and the pictures
     #[arg(long)]
     lfw: PathBuf,
-    /// The face detector
-    #[arg(long, default_value = "models/yunet.onnx")]
-    detector: PathBuf,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -81,11 +78,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(old) = &arguments.against {
         return against::run(arguments, old);
     }
-    let manifest = ModelManifest::read(&arguments.model)?;
+    let manifest = ModelManifest::read(&arguments.embedding.model)?;
     let lfw = Lfw::new(&arguments.lfw);
     let list = lfw.pairs(VIEW_2)?;
     let pictures = lfw.pictures(&list.pictures())?;
-    let embeddings = faces::embed(&pictures, &arguments.detector, &arguments.model)?;
+    let embeddings = faces::embed(&pictures, &arguments.embedding.source())?;
     let folds = list.folds.iter();
     let folds: Vec<_> = folds
         .map(|fold| faces::compare(fold, &embeddings))
@@ -97,7 +94,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         result: measure(&folds)?,
     };
     if arguments.card {
-        let path = arguments.model.with_extension("md");
+        let path = arguments.embedding.model.with_extension("md");
         let context = || format!("cannot renew {}", path.display());
         let card = std::fs::read_to_string(&path).with_context(context)?;
         let card = model_card::with_section(&card, model_card::ACCURACY, &text(&report));

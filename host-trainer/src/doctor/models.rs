@@ -6,7 +6,7 @@ use shared::{Detector, Embedder};
 
 use super::Check;
 use crate::dataset::folder::entries;
-use crate::verification::faces::DETECTOR_SIDE_PX;
+use crate::embeddings::PORTRAIT_DETECTOR_SIDE_PX;
 
 /// The face detector.
 pub fn detector(path: &Path) -> Check {
@@ -17,7 +17,7 @@ pub fn detector(path: &Path) -> Check {
             "prepare, calibrate and evaluate need it: scripts/setup fetches it",
         );
     }
-    match Detector::load(path, DETECTOR_SIDE_PX) {
+    match Detector::load(path, PORTRAIT_DETECTOR_SIDE_PX) {
         Ok(_) => Check::ok("detector", format!("{} loads", path.display())),
         Err(error) => {
             let remedy = "run scripts/setup again";

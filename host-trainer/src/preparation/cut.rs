@@ -17,7 +17,7 @@ use shared::{Frame, PictureError};
 use super::cause::Cause;
 use super::duplicates::DifferenceHash;
 use super::settings::{Faces, Limits};
-use crate::verification::faces::most_central;
+use crate::embeddings::most_central;
 
 /// Side of an aligned picture, in pixels: the standard crop with 8 pixels around it.
 const SIDE_PX: u32 = 128;

@@ -7,8 +7,9 @@ use shared::{Detector, Embedder, Embedding, Frame, Pipeline, PipelineError, alig
 
 use super::change::Change;
 use crate::dataset::lfw::Pictures;
+use crate::embeddings::{EmbeddingsError, PORTRAIT_DETECTOR_SIDE_PX, most_central};
 use crate::parallel;
-use crate::verification::faces::{DETECTOR_SIDE_PX, Embeddings, FacesError, most_central};
+use crate::verification::faces::Embeddings;
 use crate::verification::pairs::PictureId;
 
 /// What a study compares.
@@ -33,17 +34,17 @@ struct Found {
 /// meant.
 ///
 /// # Errors
-/// The first [`FacesError`] of any thread.
+/// The first [`EmbeddingsError`] of any thread.
 pub fn embed(
     pictures: &Pictures,
     to_change: &BTreeSet<PictureId>,
     changes: &[Change],
     detector: &Path,
     model: &Path,
-) -> Result<Faces, FacesError> {
+) -> Result<Faces, EmbeddingsError> {
     let list: Vec<(&PictureId, &Vec<u8>)> = pictures.iter().collect();
-    let start = || -> Result<Pipeline, FacesError> {
-        let detector = Detector::load(detector, DETECTOR_SIDE_PX)?;
+    let start = || -> Result<Pipeline, EmbeddingsError> {
+        let detector = Detector::load(detector, PORTRAIT_DETECTOR_SIDE_PX)?;
         Ok(Pipeline::new(detector, Embedder::load(model)?))
     };
     let work = |pipeline: &mut Pipeline, (id, bytes): &(&PictureId, &Vec<u8>)| {
@@ -53,7 +54,7 @@ pub fn embed(
             true => changes,
             false => &[],
         };
-        one(pipeline, &frame, changes).map_err(|source| FacesError::Pipeline {
+        one(pipeline, &frame, changes).map_err(|source| EmbeddingsError::Pipeline {
             path,
             source: Box::new(source),
         })

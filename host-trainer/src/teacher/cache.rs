@@ -105,18 +105,10 @@ impl Cache {
         bytes.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
         let checksum = Sha256::digest(&bytes);
         bytes.extend(checksum);
-        make_private(&self.folder)
+        atomic_file::private_folder(&self.folder)
             .and_then(|()| atomic_file::replace(&path, &bytes, Readers::Owner))
             .map_err(|source| TeacherError::Cache { path, source })
     }
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

@@ -1,94 +1,34 @@
 //! From pictures to embeddings, through the one pipeline that the device has too.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use shared::{
-    Detection, Detector, DetectorError, Embedder, EmbedderError, Embedding, Frame, PictureError,
-    Pipeline, PipelineError, SquaredL2, picture,
-};
+use shared::{Embedding, SquaredL2};
 
 use super::folds::Comparison;
 use super::pairs::{Pair, PictureId};
 use crate::dataset::lfw::Pictures;
-use crate::parallel;
-
-/// Side of the detector's input, in pixels; the device's default too.
-pub const DETECTOR_SIDE_PX: u32 = 320;
+use crate::embeddings::{EmbeddingsError, Faces, Item, Source};
 
 /// Embedding of each picture; none where no face was found.
 pub type Embeddings = BTreeMap<PictureId, Option<Embedding>>;
 
-/// Why pictures could not be embedded.
-#[derive(Debug, thiserror::Error)]
-pub enum FacesError {
-    /// The detector does not load.
-    #[error(transparent)]
-    Detector(#[from] DetectorError),
-    /// The model does not load.
-    #[error(transparent)]
-    Embedder(#[from] EmbedderError),
-    /// A picture cannot be read.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// The pipeline failed on a picture.
-    #[error("{path}: {source}")]
-    Pipeline {
-        /// The picture.
-        path: PathBuf,
-        /// What failed.
-        source: Box<PipelineError>,
-    },
-}
-
-/// Detects, aligns and embeds the face in every picture, on all cores, with a progress line.
+/// Detects, aligns and embeds the face nearest to the middle of every picture, where LFW has the
+/// person it names; what the source's cache knows is not done again.
 ///
 /// # Errors
-/// The first [`FacesError`] of any thread.
-pub fn embed(pictures: &Pictures, detector: &Path, model: &Path) -> Result<Embeddings, FacesError> {
-    let list: Vec<(&PictureId, &Vec<u8>)> = pictures.iter().collect();
-    let start = || -> Result<Pipeline, FacesError> {
-        let detector = Detector::load(detector, DETECTOR_SIDE_PX)?;
-        Ok(Pipeline::new(detector, Embedder::load(model)?))
-    };
-    let one = |pipeline: &mut Pipeline, (id, bytes): &(&PictureId, &Vec<u8>)| {
-        let path = id.path();
-        let frame = picture::decode(bytes, &path)?;
-        embed_central(pipeline, &frame).map_err(|source| FacesError::Pipeline {
-            path,
-            source: Box::new(source),
-        })
-    };
-    let embeddings = parallel::map(&list, parallel::cores(), ("faces", |_| 1), start, one)?;
-    Ok(pictures.keys().cloned().zip(embeddings).collect())
-}
-
-/// The embedding of the face nearest to the picture's center, where LFW has the person it names;
-/// none without a face whose landmarks can be aligned.
-fn embed_central(
-    pipeline: &mut Pipeline,
-    frame: &Frame,
-) -> Result<Option<Embedding>, PipelineError> {
-    let faces = pipeline.detect(frame)?;
-    let Some(face) = most_central(&faces, frame.width_px(), frame.height_px()) else {
-        return Ok(None);
-    };
-    match pipeline.align(frame, face) {
-        Ok(aligned) => pipeline.embed(&aligned).map(Some),
-        Err(PipelineError::Align(_)) => Ok(None),
-        Err(error) => Err(error),
+/// [`EmbeddingsError`]; of a picture that cannot be read too, as the protocol needs each.
+pub fn embed(pictures: &Pictures, source: &Source) -> Result<Embeddings, EmbeddingsError> {
+    let items: Vec<Item> = pictures
+        .iter()
+        .map(|(id, bytes)| Item::held(id.path(), bytes))
+        .collect();
+    let outcomes = source.outcomes(&items, Faces::Central)?;
+    let mut embeddings = Embeddings::new();
+    for (id, (_, outcome)) in pictures.keys().zip(outcomes) {
+        let face = outcome?.into_iter().next();
+        embeddings.insert(id.clone(), face.map(|face| face.embedding));
     }
-}
-
-/// The face nearest to the middle of a picture of that size; none without faces.
-pub fn most_central(faces: &[Detection], width_px: u32, height_px: u32) -> Option<&Detection> {
-    // Pixel centers are whole numbers, so the middle of a picture of two pixels is 0.5.
-    let middle = |extent: u32| (extent as f32 - 1.0) / 2.0;
-    let off = |face: &Detection| {
-        let center = face.bounds.center();
-        (center.x - middle(width_px)).hypot(center.y - middle(height_px))
-    };
-    faces.iter().min_by(|a, b| off(a).total_cmp(&off(b)))
+    Ok(embeddings)
 }
 
 /// The comparison of each pair.
@@ -142,7 +82,6 @@ pub fn all_against_all<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::{Landmarks, Point, Rect};
 
     fn id(person: &str, number: u32) -> PictureId {
         PictureId {
@@ -185,23 +124,5 @@ mod tests {
         impostor.sort_by(f32::total_cmp);
         assert_eq!(genuine, [2.0]);
         assert_eq!(impostor, [2.0, 4.0]);
-    }
-
-    #[test]
-    fn the_face_in_the_middle_is_meant() {
-        let face = |left: f32, score: f32| Detection {
-            bounds: Rect {
-                left,
-                top: 40.0,
-                width: 20.0,
-                height: 20.0,
-            },
-            score,
-            landmarks: Landmarks([Point { x: 0.0, y: 0.0 }; 5]),
-        };
-        let faces = [face(0.0, 0.99), face(38.0, 0.7), face(80.0, 0.98)];
-        let chosen = most_central(&faces, 100, 100).unwrap();
-        assert_eq!(chosen.bounds.left, 38.0);
-        assert!(most_central(&[], 100, 100).is_none());
     }
 }

@@ -32,14 +32,14 @@ struct Comparison {
 /// # Errors
 /// If a model or the data are unusable, or the models cannot be compared.
 pub(super) fn run(arguments: &Arguments, old: &Path) -> anyhow::Result<()> {
-    let new = &arguments.model;
+    let new = &arguments.embedding.model;
     let manifests = [ModelManifest::read(new)?, ModelManifest::read(old)?];
     check(&manifests[0], &manifests[1])?;
     let lfw = Lfw::new(&arguments.lfw);
     let list = lfw.pairs(VIEW_2)?;
     let pictures = lfw.pictures(&list.pictures())?;
-    let new = faces::embed(&pictures, &arguments.detector, new)?;
-    let old = faces::embed(&pictures, &arguments.detector, old)?;
+    let new = faces::embed(&pictures, &arguments.embedding.source())?;
+    let old = faces::embed(&pictures, &arguments.embedding.source_of(old.to_owned()))?;
     let [new_name, old_name] = manifests.each_ref().map(named);
     let names = [
         (&new_name, &new_name),
