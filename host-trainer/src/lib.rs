@@ -13,6 +13,7 @@ pub mod config;
 pub mod dataset;
 pub mod doctor;
 pub mod embeddings;
+pub mod evaluation;
 pub mod history;
 pub mod model_card;
 pub mod network;

@@ -109,6 +109,11 @@ impl Distances {
         share_accepted(&self.impostor, threshold)
     }
 
+    /// Impostor comparisons accepted at a threshold.
+    pub fn accepted_impostors(&self, threshold: f32) -> u64 {
+        self.impostor.partition_point(|distance| *distance <= threshold) as u64
+    }
+
     /// Share of genuine comparisons refused at a threshold, 0 to 1; none without comparisons.
     pub fn fnmr(&self, threshold: f32) -> Option<f64> {
         share_accepted(&self.genuine, threshold).map(|accepted| 1.0 - accepted)
