@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+#[cfg(feature = "torch")]
 pub mod bench;
 pub mod calibrate;
 pub mod describe;
@@ -10,4 +11,6 @@ pub mod export;
 pub mod plot;
 pub mod prepare;
 pub mod study;
+#[cfg(feature = "torch")]
 pub mod train;
+pub mod verify;

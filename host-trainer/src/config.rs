@@ -1,7 +1,9 @@
 //! What a training run is: one TOML file, saved with the run before it starts.
 
 mod check;
+pub mod device;
 mod objective;
+pub mod optimizer;
 mod schedule;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +15,8 @@ use crate::dataset::augment::Augment;
 use crate::dataset::sampler::{Fill, Mixing, Shape};
 use crate::network::DEFAULT_DIMENSION;
 use crate::network::Spec;
-use crate::torch::device::DeviceChoice;
-use crate::torch::optimizer::Rule;
+use device::DeviceChoice;
+use optimizer::Rule;
 
 pub use objective::{
     CompatibleConfig, DistillationConfig, Margin, SoftmaxConfig, SoftmaxKind, TripletConfig,

@@ -1,6 +1,7 @@
 //! Looks over what training needs, and says of each thing whether it is right and what to do if not.
 
 pub mod faces;
+#[cfg(feature = "torch")]
 pub mod libtorch;
 pub mod machine;
 pub mod models;
@@ -43,7 +44,11 @@ impl Check {
         }
     }
 
-    fn warning(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn warning(
+        name: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self {
             level: Level::Warning,
             remedy: Some(remedy.into()),

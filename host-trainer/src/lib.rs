@@ -6,12 +6,13 @@
     allow(clippy::unwrap_used, reason = "a test's panic is its report")
 )]
 
-#[cfg(test)]
+#[cfg(all(test, feature = "torch"))]
 mod agreement;
 pub mod command;
 pub mod config;
 pub mod dataset;
 pub mod doctor;
+pub mod drawing;
 pub mod embeddings;
 pub mod evaluation;
 pub mod history;
@@ -29,6 +30,7 @@ mod skip;
 pub mod study;
 pub mod teacher;
 pub mod telemetry;
+#[cfg(feature = "torch")]
 pub mod torch;
 pub mod triplet;
 pub mod validation;

@@ -11,13 +11,16 @@ use host_trainer::command;
 enum Command {
     Describe(command::describe::Arguments),
     Prepare(command::prepare::Arguments),
+    #[cfg(feature = "torch")]
     Train(command::train::Arguments),
     Export(command::export::Arguments),
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
+    Verify(command::verify::Arguments),
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
+    #[cfg(feature = "torch")]
     Bench(command::bench::Arguments),
 }
 
@@ -25,13 +28,16 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Describe(arguments) => command::describe::run(&arguments),
         Command::Prepare(arguments) => command::prepare::run(&arguments),
+        #[cfg(feature = "torch")]
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Export(arguments) => command::export::run(&arguments),
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
+        Command::Verify(arguments) => command::verify::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
+        #[cfg(feature = "torch")]
         Command::Bench(arguments) => command::bench::run(&arguments),
     };
     match done {

@@ -10,6 +10,7 @@ pub mod groups;
 pub mod histogram;
 pub mod identification;
 pub mod interval;
+pub mod meaning;
 pub mod meetings;
 pub mod pairs;
 pub mod rates;

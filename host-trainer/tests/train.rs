@@ -269,7 +269,7 @@ fn cuda_asked_for_where_there_is_none_is_an_error() {
 }
 
 fn tch_sees_cuda() -> bool {
-    host_trainer::torch::device::pick(host_trainer::torch::device::DeviceChoice::Cuda).is_ok()
+    host_trainer::torch::device::pick(host_trainer::config::device::DeviceChoice::Cuda).is_ok()
 }
 
 #[test]

@@ -197,7 +197,11 @@ fn table(calibration: &Calibration, test: Option<&Embedded>) -> String {
         "95 % by pairs",
         "FNMR",
         "95 % by people",
-        if tested.is_some() { "   on the test list: FMR, FNMR" } else { "" }
+        if tested.is_some() {
+            "   on the test list: FMR, FNMR"
+        } else {
+            ""
+        }
     );
     for chosen in &calibration.points {
         let point = &chosen.point;
@@ -267,7 +271,14 @@ mod tests {
     #[test]
     fn a_named_rate_has_a_name_and_a_rate() {
         assert_eq!(named_rate("vault=1e-5"), Ok(("vault".to_owned(), 1e-5)));
-        for text in ["vault", "=0.1", "vault=2", "vault=0", "vault=x", "verify=0.1"] {
+        for text in [
+            "vault",
+            "=0.1",
+            "vault=2",
+            "vault=0",
+            "vault=x",
+            "verify=0.1",
+        ] {
             assert!(named_rate(text).is_err(), "{text}");
         }
     }
@@ -277,7 +288,10 @@ mod tests {
         let impostor = (0..100_000).map(|i| 1.0 + i as f32 / 100_000.0).collect();
         let distances = Distances::new(vec![0.5, 1.5], impostor);
         let told = gallery(&distances, 10, 0.1);
-        assert!(told.contains("FMR of 1.05e-2: D 1.0105, where 50.0 %"), "{told}");
+        assert!(
+            told.contains("FMR of 1.05e-2: D 1.0105, where 50.0 %"),
+            "{told}"
+        );
         let told = gallery(&distances, 1000, 0.01);
         assert!(told.contains("rule of 3"), "{told}");
     }

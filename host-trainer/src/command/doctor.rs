@@ -4,11 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::doctor::{Check, Level, faces, libtorch, machine, models};
-use crate::parallel;
-use crate::torch::device::{self, CudaState, DeviceChoice};
-use crate::torch::environment;
-use crate::torch::library::Library;
+use crate::config::device::DeviceChoice;
+use crate::doctor::{Check, Level, faces, machine, models};
 
 /// Look over libtorch, devices, decoder, data and models; exit 1 if something will not work
 #[derive(Debug, clap::Args)]
@@ -61,18 +58,40 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn checks(arguments: &Arguments) -> Vec<Check> {
-    let asked = std::env::var("OMP_NUM_THREADS").ok();
-    let mut checks = vec![
-        libtorch::version(&Library::loaded()),
-        libtorch::device(&CudaState::here(), arguments.device),
-        libtorch::threads(device::threads(), parallel::cores(), asked.as_deref()),
-        libtorch::settings(&environment::settings()),
-        machine::memory(),
-        faces::decoder(),
-    ];
+    let mut checks = libtorch(arguments.device);
+    checks.extend([machine::memory(), faces::decoder()]);
     checks.extend(arguments.data.as_deref().map(faces::data));
     checks.extend(arguments.lfw.as_deref().map(faces::lfw));
     checks.push(models::detector(&arguments.detector));
     checks.extend(models::models(&arguments.models));
     checks
+}
+
+/// What concerns libtorch.
+#[cfg(feature = "torch")]
+fn libtorch(device: DeviceChoice) -> Vec<Check> {
+    use crate::doctor::libtorch;
+    use crate::torch::device::{self, CudaState};
+    use crate::torch::environment;
+    use crate::torch::library::Library;
+
+    let cores = crate::parallel::cores();
+    let asked = std::env::var("OMP_NUM_THREADS").ok();
+    vec![
+        libtorch::version(&Library::loaded()),
+        libtorch::device(&CudaState::here(), device),
+        libtorch::threads(device::threads(), cores, asked.as_deref()),
+        libtorch::settings(&environment::settings()),
+    ]
+}
+
+/// What concerns libtorch: this program does without.
+#[cfg(not(feature = "torch"))]
+fn libtorch(_: DeviceChoice) -> Vec<Check> {
+    let remedy = "to train, build it with its default features";
+    vec![Check::warning(
+        "libtorch",
+        "built without it: nothing can be trained",
+        remedy,
+    )]
 }

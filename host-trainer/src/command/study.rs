@@ -1,6 +1,7 @@
 //! `usher-train study`: the paper's studies on open data, beside the paper's tables.
 
 mod changed;
+#[cfg(feature = "torch")]
 mod trained;
 
 use std::path::PathBuf;
@@ -27,12 +28,14 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Which {
     /// Train the config once for each embedding dimension: 64, 128, 256, 512
+    #[cfg(feature = "torch")]
     Dimension(trained::Arguments),
     /// Embed View 1 after JPEG files of quality 10 to 90; the alignment is the original's
     Jpeg(changed::Arguments),
     /// Embed View 1's faces cut out at 40x40 to 256x256 pixels and scaled to the network's side
     Size(changed::Arguments),
     /// Train the config once on each share of the training pictures: 1/8, 1/4, 1/2, all
+    #[cfg(feature = "torch")]
     Pictures(trained::Arguments),
 }
 
@@ -53,9 +56,11 @@ struct Output {
 /// If model, config or data are unusable, or a run breaks off: finished ones are kept.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.study {
+        #[cfg(feature = "torch")]
         Which::Dimension(arguments) => trained::run(Kind::Dimension, arguments),
         Which::Jpeg(arguments) => changed::run(Kind::Jpeg, arguments),
         Which::Size(arguments) => changed::run(Kind::Size, arguments),
+        #[cfg(feature = "torch")]
         Which::Pictures(arguments) => trained::run(Kind::Pictures, arguments),
     }
 }

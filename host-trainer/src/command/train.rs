@@ -8,13 +8,14 @@ use anyhow::{Context, bail};
 use shared::ModelManifest;
 
 use crate::config::Config;
+use crate::config::device::DeviceChoice;
 use crate::dataset::{Dataset, MEMORY_BYTES};
 use crate::history::{self, LAST};
 use crate::network;
 use crate::run::{self, BEST, Origin, Other, Run};
 use crate::teacher::TeacherEmbeddings;
 use crate::torch::checkpoint;
-use crate::torch::device::{self, DeviceChoice};
+use crate::torch::device;
 use crate::torch::environment;
 use crate::torch::train::{self, Budget, Job};
 use crate::validation::{Limits, ValidationSet};

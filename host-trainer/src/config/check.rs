@@ -1,8 +1,8 @@
 //! The range of every value of a config.
 
+use super::device::DeviceChoice;
 use super::{BatchConfig, Config, Precision};
 use crate::dataset::augment::Augment;
-use crate::torch::device::DeviceChoice;
 use crate::triplet::Mining;
 
 /// Most triplets of a batch, where each of them counts: memory holds three rows for each.

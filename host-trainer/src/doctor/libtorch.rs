@@ -1,6 +1,7 @@
 //! The libtorch in use, the device asked for, threads, and the settings of its environment.
 
-use crate::torch::device::{CudaState, DeviceChoice};
+use crate::config::device::DeviceChoice;
+use crate::torch::device::CudaState;
 use crate::torch::environment::Setting;
 use crate::torch::library::{Library, WANTED};
 

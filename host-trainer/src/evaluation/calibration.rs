@@ -108,7 +108,11 @@ pub fn calibrate(
     data: &str,
 ) -> Result<Calibration, CalibrationError> {
     let best = best_threshold(&embedded.folds().concat())?;
-    let mut chosen = vec![(VERIFY.to_owned(), best.threshold, "best accuracy".to_owned())];
+    let mut chosen = vec![(
+        VERIFY.to_owned(),
+        best.threshold,
+        "best accuracy".to_owned(),
+    )];
     let mut left_out = Vec::new();
     for wish in wanted {
         match distances.threshold_at(wish.fmr, RULE_OF_30) {
@@ -246,7 +250,8 @@ mod tests {
             let fmr = point.fmr.unwrap();
             assert!(fmr <= most && fmr > 0.3 * most, "{point:?}");
             let [low, high] = point.fmr_interval.unwrap();
-            for [inner_low, inner_high] in [chosen.by_pairs, chosen.by_people.fmr].map(Option::unwrap)
+            for [inner_low, inner_high] in
+                [chosen.by_pairs, chosen.by_people.fmr].map(Option::unwrap)
             {
                 assert!(low <= inner_low && inner_high <= high, "{chosen:?}");
             }
@@ -274,8 +279,12 @@ mod tests {
 
     #[test]
     fn rates_are_short() {
-        for (value, text) in [(1e-4, "1e-4"), (2.5e-3, "2.5e-3"), (0.01, "1e-2"), (1.005e-4, "1e-4")]
-        {
+        for (value, text) in [
+            (1e-4, "1e-4"),
+            (2.5e-3, "2.5e-3"),
+            (0.01, "1e-2"),
+            (1.005e-4, "1e-4"),
+        ] {
             assert_eq!(rate(value), text);
         }
     }

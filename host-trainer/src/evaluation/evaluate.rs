@@ -85,7 +85,9 @@ pub fn evaluate(
         at_threshold: at_threshold(&embedded, &distances, threshold).ok_or_else(one_kind)?,
         curve: curve(&distances).ok_or_else(one_kind)?,
         histograms: histograms(&distances),
-        worst: questions.worst.map(|count| worst(&embedded, threshold, count)),
+        worst: questions
+            .worst
+            .map(|count| worst(&embedded, threshold, count)),
         open_set: open_set.transpose()?,
         groups: groups(&embedded, threshold, questions.groups.as_deref()),
         robustness: match questions.sweeps.is_empty() {

@@ -236,13 +236,20 @@ impl Material {
         let mut names = Vec::new();
         for (picture, person) in wanted.iter().zip(&people) {
             if *person == names.len() {
-                names.push(Path::new(picture).parent().map_or_else(String::new, file_name));
+                names.push(
+                    Path::new(picture)
+                        .parent()
+                        .map_or_else(String::new, file_name),
+                );
             }
         }
         let dealt = deal(&lines);
         let fold = |fold: &Vec<list::Line>| fold.iter().map(pair).collect();
         let named = lines.iter().any(|(_, line)| line.group.is_some());
-        let groups = dealt.iter().flatten().map(|line| line.group.map(str::to_owned));
+        let groups = dealt
+            .iter()
+            .flatten()
+            .map(|line| line.group.map(str::to_owned));
         let folder = path.parent().unwrap_or(Path::new(""));
         Ok(Self {
             name: file_name(path),
@@ -335,8 +342,13 @@ impl Material {
         for place in self.folds.iter_mut().flatten().flatten() {
             *place = places[place];
         }
-        self.pictures = kept.iter().map(|place| self.pictures[*place].clone()).collect();
-        let names = kept.iter().map(|place| self.names[self.people[*place]].clone());
+        self.pictures = kept
+            .iter()
+            .map(|place| self.pictures[*place].clone())
+            .collect();
+        let names = kept
+            .iter()
+            .map(|place| self.names[self.people[*place]].clone());
         (self.names, self.people) = numbered(names);
         self
     }

@@ -144,7 +144,9 @@ pub fn groups(
     let material = embedded.material;
     if let Some(groups_of) = groups_of {
         let group = |meeting: &Meeting| {
-            let [first, second] = meeting.faces.map(|place| &groups_of[material.people[place]]);
+            let [first, second] = meeting
+                .faces
+                .map(|place| &groups_of[material.people[place]]);
             first.as_deref().filter(|_| first == second)
         };
         let grouped = embedded.meetings().fold(

@@ -48,7 +48,9 @@ impl SweepKind {
             ),
             SweepKind::Jpeg => "JPEG quality".to_owned(),
             SweepKind::Size => "share of the picture's width and height that is left".to_owned(),
-            SweepKind::Blur => "standard deviation of the blur, in pixels of the picture".to_owned(),
+            SweepKind::Blur => {
+                "standard deviation of the blur, in pixels of the picture".to_owned()
+            }
             SweepKind::Brightness => "share of white that is added".to_owned(),
         }
     }
@@ -74,7 +76,10 @@ pub fn sweep(
         .iter()
         .flat_map(|kind| {
             let values = kind.values().iter();
-            values.map(|value| Change { kind: *kind, value: *value })
+            values.map(|value| Change {
+                kind: *kind,
+                value: *value,
+            })
         })
         .collect();
     let start = || -> Result<Pipeline, EmbeddingsError> {

@@ -49,7 +49,11 @@ pub fn text(report: &Report) -> String {
     let result = &report.measured.cross_validation;
     line(
         "accuracy",
-        format!("{:.2} % ± {:.2}", result.accuracy * 100.0, result.standard_error * 100.0),
+        format!(
+            "{:.2} % ± {:.2}",
+            result.accuracy * 100.0,
+            result.standard_error * 100.0
+        ),
         format!(
             "of {} pairs; mean and standard error of {} folds, D of each chosen on the others",
             grouped(report.measured.pairs as u64),
@@ -90,7 +94,10 @@ pub fn text(report: &Report) -> String {
     line(
         "at D",
         format!("FMR {}", percent(at.fmr)),
-        format!("{} (95 %, people drawn anew)", bounds(at.fmr_interval, percent)),
+        format!(
+            "{} (95 %, people drawn anew)",
+            bounds(at.fmr_interval, percent)
+        ),
     );
     line(
         "",
@@ -132,7 +139,11 @@ pub fn text(report: &Report) -> String {
         name = "";
     }
     for refused in &report.measured.val_refused {
-        line(name, "-".to_owned(), format!("at FAR {}: {}", rate(refused.far), refused.why));
+        line(
+            name,
+            "-".to_owned(),
+            format!("at FAR {}: {}", rate(refused.far), refused.why),
+        );
         name = "";
     }
     text.push_str(&distances(report));
@@ -141,8 +152,13 @@ pub fn text(report: &Report) -> String {
         report.groups.as_ref().map(groups),
         (!report.robustness.is_empty()).then(|| report.robustness.iter().map(sweep).collect()),
         report.worst.as_ref().map(|worst| {
-            worst_pairs("Two people taken for one, nearest first", &worst.false_matches)
-                + &worst_pairs("One person not recognized, farthest first", &worst.false_non_matches)
+            worst_pairs(
+                "Two people taken for one, nearest first",
+                &worst.false_matches,
+            ) + &worst_pairs(
+                "One person not recognized, farthest first",
+                &worst.false_non_matches,
+            )
         }),
     ];
     text.extend(tables.into_iter().flatten());
@@ -233,7 +249,11 @@ fn blocks(histogram: &Histogram) -> String {
 
 fn open_set(found: &Identification) -> String {
     let spread = |spread: Spread| {
-        format!("{:.1} % ± {:.1}", spread.mean * 100.0, spread.deviation * 100.0)
+        format!(
+            "{:.1} % ± {:.1}",
+            spread.mean * 100.0,
+            spread.deviation * 100.0
+        )
     };
     let galleries = &found.galleries;
     let mut text = format!(
@@ -268,7 +288,16 @@ fn groups(table: &GroupTable) -> String {
     let mut text = format!(
         "\nGroups at D {:.4} (impostors within the group)\n  {:<width$}  {:>8} {:>17} {:>6} {:>9}   \
          {:>8} {:>17} {:>6} {:>9}\n",
-        table.threshold, "group", "FMR", "95 %", "x best", "pairs", "FNMR", "95 %", "x best", "pairs"
+        table.threshold,
+        "group",
+        "FMR",
+        "95 %",
+        "x best",
+        "pairs",
+        "FNMR",
+        "95 %",
+        "x best",
+        "pairs"
     );
     let cells = |rate: &GroupRate| {
         let ratio = match (rate.supported, rate.ratio_to_best) {
@@ -311,7 +340,9 @@ fn sweep(sweep: &Sweep) -> String {
     ];
     for point in &sweep.points {
         let share = |share: f64| format!("{:.1} %", share * 100.0);
-        let value = point.value.map_or("as is".to_owned(), |value| value.to_string());
+        let value = point
+            .value
+            .map_or("as is".to_owned(), |value| value.to_string());
         rows[0].push_str(&format!(" {value:>8}"));
         let right = point.accuracy.map_or("-".to_owned(), share);
         rows[1].push_str(&format!(" {right:>8}"));
@@ -357,7 +388,10 @@ mod tests {
         (counts[0], counts[10], counts[79]) = (800, 1, 400);
         let row = blocks(&Histogram { counts });
         let columns: Vec<char> = row.chars().collect();
-        assert_eq!((columns.len(), columns[0], columns[5], columns[39]), (40, '█', '▁', '▄'));
+        assert_eq!(
+            (columns.len(), columns[0], columns[5], columns[39]),
+            (40, '█', '▁', '▄')
+        );
         assert_eq!(columns.iter().filter(|column| **column != ' ').count(), 3);
     }
 }

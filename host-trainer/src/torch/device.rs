@@ -3,21 +3,10 @@
 use std::path::Path;
 
 use anyhow::bail;
-use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
 
 use super::library::{Library, WANTED};
-
-/// The device that training is asked to use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceChoice {
-    /// The processor.
-    #[default]
-    Cpu,
-    /// The first NVIDIA GPU (of those that CUDA_VISIBLE_DEVICES leaves).
-    Cuda,
-}
+use crate::config::device::DeviceChoice;
 
 /// The device asked for.
 ///

@@ -111,7 +111,8 @@ impl Distances {
 
     /// Impostor comparisons accepted at a threshold.
     pub fn accepted_impostors(&self, threshold: f32) -> u64 {
-        self.impostor.partition_point(|distance| *distance <= threshold) as u64
+        self.impostor
+            .partition_point(|distance| *distance <= threshold) as u64
     }
 
     /// Share of genuine comparisons refused at a threshold, 0 to 1; none without comparisons.

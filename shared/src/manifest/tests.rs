@@ -257,8 +257,12 @@ fn what_a_calibration_adds_comes_back_and_is_checked() {
 
     type Change = fn(&mut OperatingPoint);
     let changes: [(&str, Change); 3] = [
-        ("fmr_interval", |point| point.fmr_interval = Some([0.5, 0.1])),
-        ("fnmr_interval", |point| point.fnmr_interval = Some([0.5, 1.1])),
+        ("fmr_interval", |point| {
+            point.fmr_interval = Some([0.5, 0.1])
+        }),
+        ("fnmr_interval", |point| {
+            point.fnmr_interval = Some([0.5, 1.1])
+        }),
         ("data_sha256", |point| point.data_sha256 = Some("ab".into())),
     ];
     for (field, change) in changes {

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use super::{Output, tell};
 use crate::command::train;
 use crate::config::Config;
+use crate::config::device::DeviceChoice;
 use crate::dataset::MEMORY_BYTES;
 use crate::history::{self, CONFIG, DATA, LAST, METRICS};
 use crate::run::{self, Origin};
@@ -14,7 +15,7 @@ use crate::study::paper::{self, PaperVal};
 use crate::study::{Kind, Measured, Row, Study};
 use crate::telemetry::metrics;
 use crate::torch::checkpoint;
-use crate::torch::device::{self, DeviceChoice};
+use crate::torch::device;
 use crate::torch::train::Budget;
 
 /// Shares of the training pictures that `study pictures` trains on, and their names.

@@ -37,13 +37,19 @@ fn people_of_a_folder_are_dealt_into_folds() {
     assert!(material.all);
     assert_eq!(material.folds.len(), 10);
     for [genuine, impostor] in counts(&material) {
-        assert!(genuine >= 3 && genuine % 3 == 0 && genuine == impostor, "{genuine} {impostor}");
+        assert!(
+            genuine >= 3 && genuine % 3 == 0 && genuine == impostor,
+            "{genuine} {impostor}"
+        );
     }
     // No person is in two folds.
     let mut fold_of = BTreeMap::new();
     for (number, fold) in material.folds.iter().enumerate() {
         for place in fold.iter().flatten() {
-            assert_eq!(*fold_of.entry(material.people[*place]).or_insert(number), number);
+            assert_eq!(
+                *fold_of.entry(material.people[*place]).or_insert(number),
+                number
+            );
         }
     }
     assert_eq!(material.pictures[0].path, Path::new("p00/0.jpg"));
@@ -61,7 +67,9 @@ fn people_of_a_folder_are_dealt_into_folds() {
 fn folders_without_enough_people_are_refused() {
     let refused = |files: &[&str]| {
         let folder = folder(files);
-        Material::photos(folder.path(), None).unwrap_err().to_string()
+        Material::photos(folder.path(), None)
+            .unwrap_err()
+            .to_string()
     };
     let said = refused(&["a/1.jpg", "a/2.jpg", "b/1.jpg", "c/1.jpg", "d/1.jpg"]);
     assert!(said.contains("found 4 and 1"), "{said}");
