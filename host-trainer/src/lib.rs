@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod doctor;
 pub mod drawing;
 pub mod embeddings;
+pub mod evaluation;
 pub mod history;
 pub mod model_card;
 pub mod model_files;

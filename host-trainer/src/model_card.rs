@@ -93,23 +93,31 @@ pub fn with_section(card: &str, heading: &str, body: &str) -> String {
 /// The thresholds as a table.
 pub fn operating_points(points: &[OperatingPoint]) -> String {
     let mut table = "Distances are squared L2, 0 to 4; up to the threshold two faces count as one \
-        person.\n\n| for | threshold | FMR | FNMR | impostor pairs | genuine pairs |\n\
-        | --- | --- | --- | --- | --- | --- |\n"
+        person.\n\n| for | threshold | FMR | 95 % | FNMR | 95 % | impostor pairs | genuine \
+        pairs |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     let rate = |rate: Option<f64>| {
         rate.map_or_else(|| "not measured".to_owned(), |rate| format!("{rate:.2e}"))
+    };
+    let bounds = |interval: Option<[f64; 2]>| {
+        interval.map_or_else(
+            || "-".to_owned(),
+            |[low, high]| format!("{low:.2e} to {high:.2e}"),
+        )
     };
     for point in points {
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
-            "| {} | {:.4} | {} | {} | {} | {} |",
+            "| {} | {:.4} | {} | {} | {} | {} | {} | {} |",
             point.name,
             point.threshold.value(),
             rate(point.fmr),
+            bounds(point.fmr_interval),
             rate(point.fnmr),
-            point.impostor_pairs,
-            point.genuine_pairs
+            bounds(point.fnmr_interval),
+            grouped(point.impostor_pairs),
+            grouped(point.genuine_pairs)
         );
     }
     let mut told: Vec<&str> = Vec::new();
@@ -119,6 +127,10 @@ pub fn operating_points(points: &[OperatingPoint]) -> String {
             told.push(&point.data);
         }
     }
+    table.push_str(
+        "\n95 %: what holds both Clopper-Pearson's interval and that of people drawn anew (subject \
+         bootstrap).\n",
+    );
     table.push_str(
         "\nFMR is of one comparison. Against a gallery of N templates a stranger is met N times: \
          about 1 - (1 - FMR)^N.\n",
@@ -234,7 +246,7 @@ fn again(manifest: &ModelManifest, stages: &[Stage], checkpoint: &str) -> String
 }
 
 /// A number with its thousands apart: 1,003,136.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {

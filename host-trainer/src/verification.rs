@@ -1,9 +1,17 @@
 //! How well embeddings tell people apart: pairs, thresholds, accuracies, error rates.
 
+pub mod bootstrap;
 pub mod compatibility;
+pub mod curve;
 pub mod faces;
 pub mod folds;
+pub mod gallery_size;
+pub mod groups;
+pub mod histogram;
+pub mod identification;
+pub mod interval;
 pub mod meaning;
+pub mod meetings;
 pub mod neighbors;
 pub mod pairs;
 pub mod rates;

@@ -73,6 +73,17 @@ pub struct OperatingPoint {
     pub impostor_pairs: u64,
     /// Comparisons of one person with herself that `fnmr` was measured on.
     pub genuine_pairs: u64,
+    /// Bounds of the true FMR at 95 % confidence, 0 to 1: the wider on either side of
+    /// Clopper-Pearson's interval and that of the subject bootstrap; absent if not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fmr_interval: Option<[f64; 2]>,
+    /// Bounds of the true FNMR, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fnmr_interval: Option<[f64; 2]>,
+    /// SHA-256 over the digests of the pictures, whose they are and which were compared, 64
+    /// lower-case hex digits; absent if not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
     /// The data it was measured on, in words.
     pub data: String,
 }

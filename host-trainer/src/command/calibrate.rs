@@ -1,140 +1,267 @@
-//! `usher-train calibrate`: chooses a model's thresholds on LFW's View 1.
+//! `usher-train calibrate`: chooses a model's thresholds for false match rates, with bounds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use shared::ModelManifest;
 use shared::atomic_file::{self, Readers};
-use shared::{ModelManifest, OperatingPoint, Threshold};
 
 use crate::command::embedding::EmbeddingArguments;
-use crate::dataset::lfw::{Lfw, VIEW_1_TEST, VIEW_1_TRAIN};
-use crate::model_card;
-use crate::verification::folds::{best_threshold, right_at};
+use crate::dataset::lfw::{VIEW_1_TEST, VIEW_1_TRAIN};
+use crate::evaluation::calibration::{self, Calibration, VERIFY, calibrate, for_gallery, rate};
+use crate::evaluation::embedded::Embedded;
+use crate::evaluation::material::Material;
+use crate::evaluation::text::{bounds, percent};
+use crate::model_card::{self, grouped};
+use crate::verification::folds::right_at;
 use crate::verification::rates::Distances;
-use crate::verification::{faces, folds, pairs};
 
-/// Operating points by their false match rate, each ten times stricter than the next.
-const BY_RATE: [(&str, f64); 3] = [("door", 1e-4), ("greet", 1e-3), ("lenient", 1e-2)];
-/// The operating point of best accuracy on the list of pairs.
-const VERIFY: &str = "verify";
-/// Doddington's rule: see [`Distances::threshold_at`].
-const LEAST_ERRORS: u64 = 30;
-
-/// Choose a model's thresholds on LFW's View 1 and write them into its manifest
+/// Choose a model's thresholds for false match rates and write them into its manifest
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: usher-train calibrate --model models/usher-small.toml --lfw lfw")]
+#[command(after_help = "\
+Examples:
+  usher-train calibrate --model models/usher-small.toml --lfw LFW
+  usher-train calibrate --photos photos --fmr vault=1e-5
+  usher-train calibrate --lfw LFW --gallery-size 200 --fpir 0.01
+
+Points that are chosen unless --fmr names them with another rate:
+  verify                best accuracy on pairs, half of them of one person: for telling models apart
+  door             1e-4 opens a lock: of 10,000 strangers who try as one person, one gets in
+  greet            1e-3 the kiosk's own: to be greeted by a wrong name is a nuisance
+  attendance       1e-3 writes down who was here
+  duplicate-check  1e-2 finds people enrolled twice, for a person to look at
+A point needs 30 false matches among the comparisons (rule of 30: then the rate is known to 30 % of
+itself, 90 % confidence); without any in n comparisons it may still be 3/n (rule of 3). A default
+point that the pictures cannot support is left out; one that --fmr asks for is an error.")]
 pub struct Arguments {
     #[command(flatten)]
     embedding: EmbeddingArguments,
-    /// Folder with pairsDevTrain.txt, pairsDevTest.txt and the pictures
-    #[arg(long)]
-    lfw: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// A point and the false match rate that it may not exceed, such as vault=1e-5; repeatable
+    #[arg(long, value_name = "NAME=RATE", value_parser = named_rate)]
+    fmr: Vec<(String, f64)>,
+    /// Also tell the threshold for a gallery of that many people
+    #[arg(long, value_name = "PEOPLE", requires = "fpir", value_parser = clap::value_parser!(u64).range(1..))]
+    gallery_size: Option<u64>,
+    /// The wished share of strangers whom that gallery takes for somebody
+    #[arg(long, value_name = "RATE", requires = "gallery_size", value_parser = share)]
+    fpir: Option<f64>,
+}
+
+/// What it is calibrated on.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Place {
+    /// Folder with LFW's pairsDevTrain.txt, pairsDevTest.txt (View 1) and the pictures
+    #[arg(long, value_name = "FOLDER")]
+    lfw: Option<PathBuf>,
+    /// Folder with a folder of pictures per person: all are compared with all
+    #[arg(long, value_name = "FOLDER")]
+    photos: Option<PathBuf>,
+    /// File of pairs: two pictures and the word same or different, separated by tabs
+    #[arg(long, value_name = "FILE")]
+    pairs: Option<PathBuf>,
+}
+
+/// A share between 0 and 1, ends excluded.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    match share > 0.0 && share < 1.0 {
+        true => Ok(share),
+        false => Err("expected a share between 0 and 1".to_owned()),
+    }
+}
+
+fn named_rate(text: &str) -> Result<(String, f64), String> {
+    let (name, rate) = text.split_once('=').ok_or("expected NAME=RATE")?;
+    match name {
+        "" => Err("expected a name before the =".to_owned()),
+        VERIFY => Err("verify is the point of best accuracy; choose another name".to_owned()),
+        _ => Ok((name.to_owned(), share(rate)?)),
+    }
 }
 
 /// Calibrates.
 ///
 /// # Errors
-/// If model or data are unusable, or too few faces are found for the smallest rate; the manifest
-/// is then as it was.
+/// If model or data are unusable, or a rate that was asked for is not supported; the manifest is
+/// then as it was.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut manifest = ModelManifest::read(&arguments.embedding.model)?;
-    let lfw = Lfw::new(&arguments.lfw);
-    let (train, test) = (lfw.pairs(VIEW_1_TRAIN)?, lfw.pairs(VIEW_1_TEST)?);
-    let pictures = train.pictures().union(&test.pictures()).cloned().collect();
-    let pictures = lfw.pictures(&pictures)?;
-    let embeddings = faces::embed(&pictures, &arguments.embedding.source())?;
-    let compare = |list: &pairs::PairList| faces::compare(&list.folds.concat(), &embeddings);
-    let distances = |list: &pairs::PairList| {
-        let (genuine, impostor) = faces::all_against_all(&list.pictures(), &embeddings);
-        Distances::new(genuine, impostor)
+    let model = &arguments.embedding.model;
+    let mut manifest = ModelManifest::read(model)?;
+    let source = arguments.embedding.source();
+    let (material, what) = arguments.place.material()?;
+    let embedded = Embedded::new(&material, &source)?;
+    let distances = embedded.meetings().distances();
+    let wanted = calibration::wanted(&arguments.fmr);
+    let calibration = calibrate(&embedded, &distances, &wanted, what)?;
+    let test = match &arguments.place.lfw {
+        Some(folder) => Some(Material::lfw(
+            ("LFW View 1, test", folder, VIEW_1_TEST),
+            None,
+            true,
+        )?),
+        None => None,
     };
-    let (on_train, on_test) = (compare(&train), compare(&test));
-    let (train_distances, test_distances) = (distances(&train), distances(&test));
+    let test = test.as_ref().map(|test| Embedded::new(test, &source));
+    let test = test.transpose()?;
 
-    let best = best_threshold(&on_train)?;
-    manifest.operating_points = operating_points(best.threshold, &train_distances)?;
-    manifest.write(&arguments.embedding.model)?;
-    let card_path = arguments.embedding.model.with_extension("md");
-    if card_path.exists() {
-        let context = || format!("cannot renew {}", card_path.display());
-        let card = std::fs::read_to_string(&card_path).with_context(context)?;
-        let body = model_card::operating_points(&manifest.operating_points);
-        let card = model_card::with_section(&card, model_card::OPERATING_POINTS, &body);
-        atomic_file::replace(&card_path, card.as_bytes(), Readers::Everyone)
-            .with_context(context)?;
+    let points = calibration.points.iter();
+    manifest.operating_points = points.map(|chosen| chosen.point.clone()).collect();
+    manifest.write(model)?;
+    renew_card(&model.with_extension("md"), &manifest)?;
+
+    print!("{}", summary(&manifest, &embedded, &distances));
+    print!("{}", table(&calibration, test.as_ref()));
+    if let (Some(people), Some(fpir)) = (arguments.gallery_size, arguments.fpir) {
+        print!("{}", gallery(&distances, people, fpir));
     }
-
-    let lacking = embeddings.values().filter(|found| found.is_none()).count();
-    println!(
-        "no face found in {lacking} of {} pictures",
-        embeddings.len()
-    );
-    println!(
-        "{:<10} {:>10} {:>27} {:>23}",
-        "", "", "chosen on View 1 train", "seen on View 1 test"
-    );
-    println!(
-        "{:<10} {:>10} {:>13} {:>13} {:>11} {:>11}",
-        "point", "threshold", "FMR", "FNMR", "FMR", "FNMR"
-    );
-    for point in &manifest.operating_points {
-        let threshold = point.threshold.value();
-        println!(
-            "{:<10} {threshold:>10.4} {:>13} {:>13} {:>11} {:>11}",
-            point.name,
-            rate(point.fmr),
-            rate(point.fnmr),
-            rate(test_distances.fmr(threshold)),
-            rate(test_distances.fnmr(threshold)),
+    println!("\n{}", model.display());
+    if let Some(lfw) = &arguments.place.lfw {
+        eprintln!(
+            "next: usher-train evaluate --model {} --lfw {}",
+            model.display(),
+            lfw.display()
         );
     }
-    println!(
-        "pairs {} at {:.4}: {:.2} % right on {VIEW_1_TRAIN}, {:.2} % on {VIEW_1_TEST}",
-        VERIFY,
-        best.threshold,
-        best.accuracy * 100.0,
-        share_right(best.threshold, &on_test) * 100.0
-    );
-    println!("{}", arguments.embedding.model.display());
-    eprintln!(
-        "next: usher-train evaluate --model {} --lfw {}",
-        arguments.embedding.model.display(),
-        arguments.lfw.display()
-    );
     Ok(())
 }
 
-fn rate(rate: Option<f64>) -> String {
-    rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2e}"))
-}
-
-fn share_right(threshold: f32, comparisons: &[folds::Comparison]) -> f64 {
-    let (right, usable) = right_at(threshold, comparisons);
-    right as f64 / usable as f64
-}
-
-/// The points at `verify` and at each rate of [`BY_RATE`], with error rates on `distances`.
-fn operating_points(verify: f32, distances: &Distances) -> anyhow::Result<Vec<OperatingPoint>> {
-    let people = "measured on every pair among the pictures of LFW's View 1 training list";
-    let point = |name: &str, threshold: f32, chosen: &str| -> anyhow::Result<OperatingPoint> {
-        Ok(OperatingPoint {
-            name: name.to_owned(),
-            threshold: Threshold::new(threshold)?,
-            fmr: distances.fmr(threshold),
-            fnmr: distances.fnmr(threshold),
-            impostor_pairs: distances.impostor_count(),
-            genuine_pairs: distances.genuine_count(),
-            data: format!("{chosen}; {people}"),
-        })
-    };
-    let chosen = format!("best accuracy on the pairs of {VIEW_1_TRAIN}");
-    let mut points = vec![point(VERIFY, verify, &chosen)?];
-    for (name, fmr) in BY_RATE {
-        let threshold = distances.threshold_at(fmr, LEAST_ERRORS)?;
-        let chosen = format!("largest threshold with a false match rate of at most {fmr:.0e}");
-        points.push(point(name, threshold, &chosen)?);
+impl Place {
+    /// The material, and in words what is measured on it.
+    fn material(&self) -> anyhow::Result<(Material, &'static str)> {
+        let (material, what) = match (&self.lfw, &self.photos, &self.pairs) {
+            (Some(folder), ..) => (
+                Material::lfw(("LFW View 1", folder, VIEW_1_TRAIN), None, true)?,
+                "measured on every pair among the pictures of LFW's View 1 training list",
+            ),
+            (_, Some(folder), _) => (
+                Material::photos(folder, None)?,
+                "measured on every pair among the pictures of a folder per person",
+            ),
+            (.., Some(file)) => (
+                Material::pair_file(file, None)?,
+                "measured on the pairs of a list",
+            ),
+            _ => anyhow::bail!("expected --lfw, --photos or --pairs; name one of them"),
+        };
+        ensure!(
+            !material.pictures.is_empty(),
+            "expected pictures to compare, found none; name another folder or list"
+        );
+        Ok((material, what))
     }
-    Ok(points)
+}
+
+/// Writes the points into the card beside the manifest, if there is one.
+fn renew_card(path: &Path, manifest: &ModelManifest) -> anyhow::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let context = || format!("cannot renew {}", path.display());
+    let card = std::fs::read_to_string(path).with_context(context)?;
+    let body = model_card::operating_points(&manifest.operating_points);
+    let card = model_card::with_section(&card, model_card::OPERATING_POINTS, &body);
+    atomic_file::replace(path, card.as_bytes(), Readers::Everyone).with_context(context)
+}
+
+fn summary(manifest: &ModelManifest, embedded: &Embedded, distances: &Distances) -> String {
+    let material = embedded.material;
+    let without = match embedded.without_face() {
+        0 => "a face found in every picture".to_owned(),
+        count => format!("no face found in {} pictures", grouped(count as u64)),
+    };
+    format!(
+        "{} {} on {}: {} pictures of {} people, {without}\n{} comparisons of one person, {} of two \
+         people{}\n\n",
+        manifest.name,
+        manifest.model_id(),
+        material.name,
+        grouped(material.pictures.len() as u64),
+        grouped(material.names.len() as u64),
+        grouped(distances.genuine_count()),
+        grouped(distances.impostor_count()),
+        if material.all { ", all with all" } else { "" },
+    )
+}
+
+fn table(calibration: &Calibration, test: Option<&Embedded>) -> String {
+    let tested = test.map(|test| test.meetings().distances());
+    let mut text = format!(
+        "{:<16} {:>6}  {:>7}  {:<17}  {:<17}  {:>6}  {:<15}{}\n",
+        "point",
+        "D",
+        "FMR",
+        "95 % by people",
+        "95 % by pairs",
+        "FNMR",
+        "95 % by people",
+        if tested.is_some() {
+            "   on the test list: FMR, FNMR"
+        } else {
+            ""
+        }
+    );
+    for chosen in &calibration.points {
+        let point = &chosen.point;
+        let threshold = point.threshold.value();
+        let shown = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.1e}"));
+        text.push_str(&format!(
+            "{:<16} {threshold:>6.4}  {:>7}  {:<17}  {:<17}  {:>6}  {:<15}",
+            point.name,
+            shown(point.fmr),
+            bounds(chosen.by_people.fmr, |rate| format!("{rate:.1e}")),
+            bounds(chosen.by_pairs, |rate| format!("{rate:.1e}")),
+            point.fnmr.map_or("-".to_owned(), percent),
+            bounds(chosen.by_people.fnmr, percent),
+        ));
+        if let Some(tested) = &tested {
+            let fnmr = tested.fnmr(threshold).map_or("-".to_owned(), percent);
+            text.push_str(&format!("   {:>7}, {fnmr}", shown(tested.fmr(threshold))));
+        }
+        text.push('\n');
+    }
+    for (wish, why) in &calibration.left_out {
+        text.push_str(&format!("{:<16} left out: {why}\n", wish.name));
+    }
+    text.push_str(
+        "By people: people drawn anew, with all their pictures; by pairs: as if pairs were \
+         independent.\nThe manifest keeps what holds both.\n",
+    );
+    text.push_str(&format!(
+        "Pairs decided rightly at {VERIFY}: {} of those it was chosen on",
+        percent(calibration.best.accuracy)
+    ));
+    if let Some(test) = test {
+        let (right, usable) = right_at(calibration.best.threshold, &test.folds().concat());
+        let share = right as f64 / usable.max(1) as f64;
+        text.push_str(&format!(", {} of {VIEW_1_TEST}", percent(share)));
+    }
+    text.push_str(".\n");
+    text
+}
+
+fn gallery(distances: &Distances, people: u64, fpir: f64) -> String {
+    let (fmr, threshold) = for_gallery(distances, people, fpir);
+    let mut text = format!(
+        "\nA gallery of {} people that takes {} of the strangers for somebody (FPIR = 1 - (1 - \
+         FMR)^N)\nneeds an FMR of {fmr:.2e}",
+        grouped(people),
+        percent(fpir)
+    );
+    match threshold {
+        Ok(threshold) => text.push_str(&format!(
+            ": D {threshold:.4}, where {} of the comparisons of one person are refused.\n\
+             To keep it: --fmr gallery-{people}={fmr:.4e}\n",
+            distances.fnmr(threshold).map_or("-".to_owned(), percent)
+        )),
+        Err(why) => text.push_str(&format!(
+            ", which these pictures cannot tell: {why}.\n(Asked for {}.)\n",
+            rate(fmr)
+        )),
+    }
+    text
 }
 
 #[cfg(test)]
@@ -142,36 +269,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_point_has_its_rate() {
-        // A million impostors evenly from 1 to 3, a thousand genuine evenly from 0 to 2.
-        let impostor = (0..1_000_000).map(|i| 1.0 + i as f32 / 500_000.0).collect();
-        let genuine = (0..1000).map(|i| i as f32 / 500.0).collect();
-        let points = operating_points(1.25, &Distances::new(genuine, impostor)).unwrap();
-        let names: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
-        assert_eq!(names, ["verify", "door", "greet", "lenient"]);
-        for (point, threshold, fmr, fnmr) in [
-            (&points[0], 1.25, 0.125, 0.374),
-            (&points[1], 1.0002, 1e-4, 0.499),
-            (&points[2], 1.002, 1e-3, 0.498),
-            (&points[3], 1.02, 1e-2, 0.489),
+    fn a_named_rate_has_a_name_and_a_rate() {
+        assert_eq!(named_rate("vault=1e-5"), Ok(("vault".to_owned(), 1e-5)));
+        for text in [
+            "vault",
+            "=0.1",
+            "vault=2",
+            "vault=0",
+            "vault=x",
+            "verify=0.1",
         ] {
-            assert!(
-                (point.threshold.value() - threshold).abs() < 1e-5,
-                "{point:?}"
-            );
-            assert!((point.fmr.unwrap() - fmr).abs() < 2e-6, "{point:?}");
-            assert!((point.fnmr.unwrap() - fnmr).abs() < 1.1e-3, "{point:?}");
-            assert_eq!(
-                (point.impostor_pairs, point.genuine_pairs),
-                (1_000_000, 1000)
-            );
+            assert!(named_rate(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn too_few_people_are_refused() {
-        let few = Distances::new(vec![0.5], vec![1.5; 299_999]);
-        let error = operating_points(1.0, &few).unwrap_err().to_string();
-        assert!(error.contains("at least 300000 impostor"), "{error}");
+    fn a_gallery_is_told_its_threshold_or_why_not() {
+        let impostor = (0..100_000).map(|i| 1.0 + i as f32 / 100_000.0).collect();
+        let distances = Distances::new(vec![0.5, 1.5], impostor);
+        let told = gallery(&distances, 10, 0.1);
+        assert!(
+            told.contains("FMR of 1.05e-2: D 1.0105, where 50.0 %"),
+            "{told}"
+        );
+        let told = gallery(&distances, 1000, 0.01);
+        assert!(told.contains("rule of 3"), "{told}");
     }
 }

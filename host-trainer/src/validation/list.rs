@@ -1,7 +1,8 @@
 //! What a validation compares: LFW's View 1, or any list of pairs in a file.
 //!
 //! A file of pairs has a line for each: first picture, second picture, `same` or `different`,
-//! separated by tabs, paths relative to the file's folder. Its pairs are dealt into five folds, and
+//! separated by tabs, paths relative to the file's folder; a fourth column, the group that the pair
+//! belongs to, is for `evaluate` and not used here. Its pairs are dealt into five folds, and
 //! the threshold of each is chosen on the other four. Of LFW's View 1 the threshold is chosen on
 //! pairsDevTrain and the accuracy measured on pairsDevTest.
 
@@ -78,7 +79,7 @@ pub enum ListError {
     },
     /// A line is no pair.
     #[error(
-        "{path}, line {line}: expected two different pictures and the word same or different, separated by tabs, found {found:?}"
+        "{path}, line {line}: expected two different pictures, the word same or different and at most a group, separated by tabs, found {found:?}"
     )]
     Line {
         /// The file.
@@ -135,7 +136,11 @@ impl List {
             source,
         };
         let text = std::fs::read_to_string(path).map_err(|source| io(path, source))?;
-        let pairs = sample(&parse(&text, path)?, limit);
+        let pairs = parse(&text, path)?.into_iter();
+        let pairs: Vec<_> = pairs
+            .map(|pair| (pair.first, pair.second, pair.genuine))
+            .collect();
+        let pairs = sample(&pairs, limit);
         let wanted: BTreeSet<&str> = both(&pairs).copied().collect();
         let places = places(wanted.iter());
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -153,7 +158,24 @@ impl List {
     }
 }
 
-fn parse<'a>(text: &'a str, path: &Path) -> Result<Vec<(&'a str, &'a str, bool)>, ListError> {
+/// A line of a file of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// One picture, relative to the file's folder.
+    pub first: &'a str,
+    /// The other.
+    pub second: &'a str,
+    /// Whether both show one person.
+    pub genuine: bool,
+    /// The group that the pair belongs to, if the line names one.
+    pub group: Option<&'a str>,
+}
+
+/// The pairs of a file's text; `path` is for messages.
+///
+/// # Errors
+/// [`ListError::Line`], naming the first line that is no pair.
+pub fn parse<'a>(text: &'a str, path: &Path) -> Result<Vec<Line<'a>>, ListError> {
     let pair = |line: &'a str| {
         let mut fields = line.split('\t');
         let (first, second, word) = (fields.next()?, fields.next()?, fields.next()?);
@@ -162,8 +184,14 @@ fn parse<'a>(text: &'a str, path: &Path) -> Result<Vec<(&'a str, &'a str, bool)>
             "different" => false,
             _ => return None,
         };
+        let group = fields.next();
         let whole = !first.is_empty() && !second.is_empty() && fields.next().is_none();
-        (whole && first != second).then_some((first, second, genuine))
+        (whole && first != second && group != Some("")).then_some(Line {
+            first,
+            second,
+            genuine,
+            group,
+        })
     };
     let numbered = text.lines().enumerate();
     numbered
@@ -316,7 +344,8 @@ mod tests {
             ("two fields", "a\tb"),
             ("another word", "a\tb\tyes"),
             ("a picture with itself", "a\ta\tsame"),
-            ("more fields", "a\tb\tsame\tc"),
+            ("an empty group", "a\tb\tsame\t"),
+            ("more fields", "a\tb\tsame\tc\td"),
             ("no second", "a\t\tsame"),
         ] {
             let text = format!("a\tb\tsame\n{line}\n");

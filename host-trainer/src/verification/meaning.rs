@@ -119,6 +119,9 @@ mod tests {
             fnmr: None,
             impostor_pairs: 1,
             genuine_pairs: 1,
+            fmr_interval: None,
+            fnmr_interval: None,
+            data_sha256: None,
             data: "made by hand".to_owned(),
         }
     }

@@ -1,5 +1,7 @@
 //! Error rates over many comparisons, and the threshold for a false match rate.
 
+use super::interval::{RULE_OF_3, RULE_OF_30};
+
 /// Distances of comparisons, each list sorted from small to large.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Distances {
@@ -10,7 +12,9 @@ pub struct Distances {
 /// A false match rate that cannot be told from so few comparisons.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "expected at least {needed} impostor comparisons to set a false match rate of {fmr}, found {found}; ask for a larger rate or compare more people"
+    "expected at least {needed} impostor comparisons to set a false match rate of {fmr}, found {found}, of which that rate lets {} through; {}; ask for a larger rate or compare more people",
+    (fmr * *found as f64).floor(),
+    self.why()
 )]
 pub struct Unsupported {
     /// The rate asked for.
@@ -19,6 +23,28 @@ pub struct Unsupported {
     pub needed: u64,
     /// Impostor comparisons there are.
     pub found: u64,
+    /// False matches that the rate has to let through.
+    pub least_errors: u64,
+}
+
+impl Unsupported {
+    /// The rule that the comparisons do not meet, in words.
+    fn why(&self) -> String {
+        let bound = RULE_OF_3 as f64 / self.found as f64;
+        match self.found {
+            0 => "without comparisons nothing can be said".to_owned(),
+            _ if self.fmr < bound => format!(
+                "rule of 3: even no false match among them would leave rates up to 3/{} = {bound:.1e} \
+                 possible (95 % confidence)",
+                self.found
+            ),
+            _ => format!(
+                "rule of 30: only a rate counted on {} errors is known to 30 % of itself (90 % \
+                 confidence)",
+                self.least_errors.max(RULE_OF_30)
+            ),
+        }
+    }
 }
 
 impl Distances {
@@ -27,6 +53,16 @@ impl Distances {
         genuine.sort_unstable_by(f32::total_cmp);
         impostor.sort_unstable_by(f32::total_cmp);
         Self { genuine, impostor }
+    }
+
+    /// Distances of genuine comparisons, rising.
+    pub fn genuine(&self) -> &[f32] {
+        &self.genuine
+    }
+
+    /// Distances of impostor comparisons, rising.
+    pub fn impostor(&self) -> &[f32] {
+        &self.impostor
     }
 
     /// Genuine comparisons.
@@ -73,6 +109,12 @@ impl Distances {
         share_accepted(&self.impostor, threshold)
     }
 
+    /// Impostor comparisons accepted at a threshold.
+    pub fn accepted_impostors(&self, threshold: f32) -> u64 {
+        self.impostor
+            .partition_point(|distance| *distance <= threshold) as u64
+    }
+
     /// Share of genuine comparisons refused at a threshold, 0 to 1; none without comparisons.
     pub fn fnmr(&self, threshold: f32) -> Option<f64> {
         share_accepted(&self.genuine, threshold).map(|accepted| 1.0 - accepted)
@@ -82,9 +124,8 @@ impl Distances {
     /// statistic of their distances.
     ///
     /// # Errors
-    /// [`Unsupported`] if that share is fewer than `least_errors` comparisons. Doddington's rule
-    /// asks for 30, so that the true rate lies within 30 % of the measured one (90 % confidence,
-    /// comparisons taken as independent).
+    /// [`Unsupported`] if that share is fewer than `least_errors` comparisons: see [`RULE_OF_30`]
+    /// and [`RULE_OF_3`].
     pub fn threshold_at(&self, fmr: f64, least_errors: u64) -> Result<f32, Unsupported> {
         let found = self.impostor_count();
         // A rate such as 0.29 times 100 must give 29, not 28.999...
@@ -97,6 +138,7 @@ impl Distances {
                 fmr,
                 needed: (least_errors as f64 / fmr).ceil() as u64,
                 found,
+                least_errors,
             }),
         }
     }
@@ -181,6 +223,12 @@ mod tests {
         assert!(distances.threshold_at(0.009, 1).is_err());
         let error = distances.threshold_at(0.1, 30).unwrap_err();
         assert_eq!((error.needed, error.found), (300, 100));
+        assert!(error.to_string().contains("rule of 30"), "{error}");
+        let error = distances.threshold_at(0.02, 30).unwrap_err().to_string();
+        assert!(
+            error.contains("rule of 3:") && error.contains("3/100 = 3.0e-2"),
+            "{error}"
+        );
         assert!(distances.threshold_at(0.3, 30).is_ok());
         assert!(Distances::default().threshold_at(0.1, 1).is_err());
         assert_eq!(Distances::default().fmr(1.0), None);

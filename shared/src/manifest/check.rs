@@ -94,6 +94,26 @@ pub(super) fn check(manifest: &ModelManifest, path: &Path) -> Result<(), Manifes
                 return fail(field, "from 0 to 1", rate.to_string());
             }
         }
+        for (field, interval) in [
+            ("operating_points.fmr_interval", point.fmr_interval),
+            ("operating_points.fnmr_interval", point.fnmr_interval),
+        ] {
+            if let Some([low, high]) = interval
+                && !(0.0 <= low && low <= high && high <= 1.0)
+            {
+                let expected = "two rising numbers from 0 to 1";
+                return fail(field, expected, format!("{:?}", [low, high]));
+            }
+        }
+        if let Some(digest) = &point.data_sha256
+            && !is_sha256(digest)
+        {
+            return fail(
+                "operating_points.data_sha256",
+                "64 lower-case hex digits",
+                format!("{digest:?}"),
+            );
+        }
     }
     Ok(())
 }

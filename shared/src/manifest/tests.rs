@@ -25,6 +25,9 @@ pub(crate) fn example(sha256: &str) -> ModelManifest {
             fnmr: None,
             impostor_pairs: 1100,
             genuine_pairs: 1100,
+            fmr_interval: None,
+            fnmr_interval: None,
+            data_sha256: None,
             data: "LFW View 1".into(),
         }],
         training_data: vec![TrainingData {
@@ -238,4 +241,34 @@ fn only_weights_and_recipe_make_the_id() {
     let mut other = manifest.clone();
     other.preprocessing.side_px = 96;
     assert_ne!(other.model_id(), manifest.model_id());
+}
+
+#[test]
+fn what_a_calibration_adds_comes_back_and_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.toml");
+    let mut manifest = example(DIGEST);
+    let point = &mut manifest.operating_points[0];
+    point.fmr_interval = Some([0.0008, 0.0013]);
+    point.fnmr_interval = Some([0.0, 1.0]);
+    point.data_sha256 = Some(DIGEST.into());
+    manifest.write(&path).unwrap();
+    assert_eq!(ModelManifest::read(&path).unwrap(), manifest);
+
+    type Change = fn(&mut OperatingPoint);
+    let changes: [(&str, Change); 3] = [
+        ("fmr_interval", |point| {
+            point.fmr_interval = Some([0.5, 0.1])
+        }),
+        ("fnmr_interval", |point| {
+            point.fnmr_interval = Some([0.5, 1.1])
+        }),
+        ("data_sha256", |point| point.data_sha256 = Some("ab".into())),
+    ];
+    for (field, change) in changes {
+        let mut manifest = manifest.clone();
+        change(&mut manifest.operating_points[0]);
+        let message = manifest.write(&path).unwrap_err().to_string();
+        assert!(message.contains(field), "{message}");
+    }
 }

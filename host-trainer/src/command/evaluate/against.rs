@@ -5,10 +5,16 @@ use std::path::Path;
 use serde::Serialize;
 use shared::ModelManifest;
 
-use super::{Arguments, FALSE_ACCEPT_RATES, Measured, measure, named};
+use super::Arguments;
 use crate::dataset::lfw::{Lfw, VIEW_2};
+use crate::evaluation::evaluate::named;
+use crate::evaluation::measure::measure;
+use crate::evaluation::report::Measured;
 use crate::verification::compatibility::{check, crossings};
 use crate::verification::faces;
+
+/// False accept rates that are compared.
+const FALSE_ACCEPT_RATES: [f64; 2] = [1e-2, 1e-3];
 
 #[derive(Serialize)]
 struct Report {
@@ -31,11 +37,11 @@ struct Comparison {
 ///
 /// # Errors
 /// If a model or the data are unusable, or the models cannot be compared.
-pub(super) fn run(arguments: &Arguments, old: &Path) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, lfw: &Path, old: &Path) -> anyhow::Result<()> {
     let new = &arguments.embedding.model;
     let manifests = [ModelManifest::read(new)?, ModelManifest::read(old)?];
     check(&manifests[0], &manifests[1])?;
-    let lfw = Lfw::new(&arguments.lfw);
+    let lfw = Lfw::new(lfw);
     let list = lfw.pairs(VIEW_2)?;
     let pictures = lfw.pictures(&list.pictures())?;
     let new = faces::embed(&pictures, &arguments.embedding.source())?;
@@ -54,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, old: &Path) -> anyhow::Result<()> {
             Ok(Comparison {
                 probe: probe.clone(),
                 template: template.clone(),
-                result: measure(&folds)?,
+                result: measure(&folds, None, &FALSE_ACCEPT_RATES)?,
             })
         });
     let comparisons: Vec<Comparison> = comparisons.collect::<anyhow::Result<_>>()?;
@@ -126,7 +132,7 @@ mod tests {
         let comparison = |probe: &str, template: &str, genuine| Comparison {
             probe: probe.to_owned(),
             template: template.to_owned(),
-            result: measure(&[pairs(genuine), pairs(genuine)]).unwrap(),
+            result: measure(&[pairs(genuine), pairs(genuine)], None, &FALSE_ACCEPT_RATES).unwrap(),
         };
         let mut report = Report {
             comparisons: vec![

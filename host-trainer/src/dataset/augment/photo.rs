@@ -67,21 +67,30 @@ pub(crate) fn through_jpeg(rgb: &[u8], (width, height): (u32, u32), quality: u8)
 
 /// How light and camera change tones and colors; all zero changes nothing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Toning {
+pub(crate) struct Toning {
     /// Added, as a share of white.
-    pub(super) brightness: f64,
+    pub(crate) brightness: f64,
     /// Stretch about mid grey.
-    pub(super) contrast: f64,
+    pub(crate) contrast: f64,
     /// Red gains that share and blue loses it; below zero the other way.
-    pub(super) temperature: f64,
+    pub(crate) temperature: f64,
     /// Stretch about the pixel's own grey.
-    pub(super) saturation: f64,
+    pub(crate) saturation: f64,
     /// Whether colors are lost, before all else.
-    pub(super) grey: bool,
+    pub(crate) grey: bool,
 }
 
 impl Toning {
-    pub(super) fn apply(&self, rgb: &mut [u8]) {
+    /// No change.
+    pub(crate) const NONE: Self = Self {
+        brightness: 0.0,
+        contrast: 0.0,
+        temperature: 0.0,
+        saturation: 0.0,
+        grey: false,
+    };
+
+    pub(crate) fn apply(&self, rgb: &mut [u8]) {
         let tones = [1.0, 0.0, -1.0].map(|warmth| self.tones(1.0 + warmth * self.temperature));
         // In 1/256, so that no pixel needs floating point.
         let stretch = (self.saturation * 256.0).round() as i32;
