@@ -105,7 +105,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let manifest = source.manifest()?;
     let threshold = arguments.decision.threshold(&manifest)?;
     let mut photos = Photos::open(&arguments.first)?;
-    photos.photos.extend(Photos::open(&arguments.second)?.photos);
+    photos
+        .photos
+        .extend(Photos::open(&arguments.second)?.photos);
     if photos.photos.len() != 2 {
         bail!("expected two pictures, found a folder; `usher-train identify` takes folders");
     }
