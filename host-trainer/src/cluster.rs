@@ -13,8 +13,7 @@ mod graph;
 pub mod growth;
 pub mod metrics;
 mod neighbors;
-// sheet
-// store
+pub mod store;
 pub mod synthetic;
 
 use std::fmt;

@@ -17,9 +17,11 @@ enum Command {
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
     Verify(command::verify::Arguments),
+    Cluster(command::cluster::Arguments),
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
+    BenchExplore(command::bench_explore::Arguments),
     #[cfg(feature = "torch")]
     Bench(command::bench::Arguments),
 }
@@ -34,8 +36,10 @@ fn main() -> ExitCode {
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Verify(arguments) => command::verify::run(&arguments),
+        Command::Cluster(arguments) => command::cluster::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
+        Command::BenchExplore(arguments) => command::bench_explore::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Bench(arguments) => command::bench::run(&arguments),
