@@ -113,7 +113,7 @@ impl<'a> Rows<'a> {
         // Rounding to f32 moves a length by far less; a NaN is no length either.
         match lengths
             .enumerate()
-            .find(|(_, length)| !((length - 1.0).abs() < 1e-3))
+            .find(|(_, length)| !(0.999..1.001).contains(length))
         {
             Some((row, length)) => Err(ClusterError::NotUnit { row, length }),
             None => Ok(Self { values, dimension }),

@@ -17,6 +17,7 @@ pub mod drawing;
 pub mod embeddings;
 pub mod history;
 pub mod model_card;
+pub mod model_files;
 pub mod network;
 pub mod onnx;
 pub mod parallel;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use shared::{ModelManifest, OperatingPoint};
+use shared::{ColorOrder, ModelManifest, OperatingPoint};
 
 use crate::history::Stage;
 
@@ -37,6 +37,32 @@ pub fn render(manifest: &ModelManifest, stages: &[Stage], checkpoint: &str) -> S
     card.truncate(card.trim_end().len());
     card.push('\n');
     card
+}
+
+/// The card of a model that was trained elsewhere; nothing is measured yet.
+pub fn render_imported(manifest: &ModelManifest, source: &str) -> String {
+    let card = render(manifest, &[], "last");
+    let card = with_section(&card, "Training data", "Not ours: see where it comes from.");
+    let from = format!(
+        "Trained by others and imported as it is. From: {source}\n\nLicence as stated on import: {}",
+        manifest.licence
+    );
+    let recipe = &manifest.preprocessing;
+    let order = match recipe.color_order {
+        ColorOrder::Rgb => "rgb",
+        ColorOrder::Bgr => "bgr",
+    };
+    let command = format!(
+        "```\nusher-train import MODEL.onnx --name {} --size {} --scale {} --bias {} --order {order} \\\n  \
+         --licence LICENCE --source SOURCE\n```",
+        manifest.name,
+        recipe.side_px,
+        recipe.scale,
+        // A plain 0 where there is none.
+        0.0 - recipe.mean * recipe.scale,
+    );
+    let card = with_section(&card, "Where it comes from", &from);
+    with_section(&card, "How to make it again", &command)
 }
 
 /// The card with another body under that heading; a heading that is not there is added at the end.

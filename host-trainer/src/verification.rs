@@ -4,5 +4,6 @@ pub mod compatibility;
 pub mod faces;
 pub mod folds;
 pub mod meaning;
+pub mod neighbors;
 pub mod pairs;
 pub mod rates;

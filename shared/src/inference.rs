@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
-use tract_onnx::tract_hir::internal::{DimLike, SimplePlan, bail, format_err};
+use tract_onnx::tract_hir::internal::{Cost, DimLike, SimplePlan, bail, format_err};
 
 /// A network with one f32 input of fixed shape, optimized for it and ready to run.
 ///
@@ -23,6 +23,15 @@ pub struct OutputFact {
     pub name: String,
     /// Its extents; all f32.
     pub shape: Vec<usize>,
+}
+
+/// How large a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Numbers of f32 that the file holds.
+    pub parameters: u64,
+    /// Multiply-adds of its convolutions and matrix products for one input.
+    pub multiply_adds: u64,
 }
 
 /// Why a network cannot be loaded or run.
@@ -118,6 +127,45 @@ impl OnnxModel {
             input_shape: input_shape.to_vec(),
             declared_input,
             outputs,
+        })
+    }
+
+    /// How large the network in an ONNX file is, for one input of that shape.
+    ///
+    /// # Errors
+    /// As [`OnnxModel::load`].
+    pub fn extent(bytes: &[u8], input_shape: &[usize]) -> Result<Extent, InferenceError> {
+        let counted = caught(|| {
+            let onnx = tract_onnx::onnx()
+                .with_ignore_output_shapes(true)
+                .with_ignore_value_info(true);
+            let mut model = onnx.model_for_read(&mut &*bytes)?;
+            model.set_input_fact(0, f32::fact(input_shape).into())?;
+            let model = model.into_typed()?;
+            let constants = model.nodes().iter().filter(|node| node.inputs.is_empty());
+            let parameters = constants
+                .filter_map(|node| node.outputs[0].fact.konst.as_ref())
+                .filter(|konst| konst.datum_type() == DatumType::F32)
+                .map(|konst| konst.len() as u64)
+                .sum();
+            let model = model.into_decluttered()?;
+            let mut multiply_adds = 0;
+            for node in model.nodes() {
+                let inputs = model.node_input_facts(node.id)?;
+                for (cost, count) in node.op.cost(&inputs)? {
+                    if let Cost::FMA(_) = cost {
+                        multiply_adds += count.to_i64()? as u64;
+                    }
+                }
+            }
+            Ok(Extent {
+                parameters,
+                multiply_adds,
+            })
+        });
+        counted.map_err(|reason| InferenceError::Prepare {
+            input_shape: input_shape.to_vec(),
+            reason,
         })
     }
 

@@ -3,9 +3,9 @@
 //! The approximate search is an inverted file (Jégou, Douze, Schmid, "Product quantization for
 //! nearest neighbor search", 2011, section 4): faces lie in cells around centers, and a face looks
 //! for its neighbors in the cells whose centers are nearest to it. A graph index was tried and left:
-//! at 100,000 x 128 on two cores looking at every pair, in blocks, takes 20 s, and building an HNSW
-//! index (hnsw_rs 0.3, instant-distance 0.6) alone takes longer and differs from run to run, as its
-//! threads meet. The cells are the same on every run.
+//! at 100,000 x 128 on two busy cores looking at every pair, in blocks, took 20 s, while the HNSW
+//! indexes of hnsw_rs 0.3 and instant-distance 0.6 were not built after 250 s; those also differ
+//! from run to run, as their threads meet. The cells are the same on every run.
 
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand::SeedableRng;
@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::{Rows, distance_of};
 
-/// Up to so many faces every pair is looked at: five seconds on two cores.
+/// Up to so many faces every pair is looked at: seconds on two cores.
 const EXACT_UP_TO: usize = 50_000;
 /// Faces in a cell, about.
 const CELL: usize = 128;

@@ -364,7 +364,7 @@ fn report(
     clusters.sort_by_key(|cluster| (std::cmp::Reverse(cluster.faces), cluster.number));
     // A lone face is a cluster of its own.
     let marked = state.faces.iter().enumerate().map(|(index, face)| {
-        let cluster = face.cluster.map_or(Err(index), Ok);
+        let cluster = face.cluster.ok_or(index);
         face.label.as_deref().map(|label| (cluster, label))
     });
     let labeled: Option<Vec<_>> = marked.collect();

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use shared::atomic_file::{self, Readers};
 use shared::model_id::sha256_hex;
 use shared::{AlignedFace, Embedder, ModelManifest, Preprocessing, TrainingData, manifest};
 
 use crate::config::Config;
 use crate::history::{self, Stage};
+use crate::model_files::ModelFiles;
 use crate::network::graph::LayerGraph;
 use crate::network::{self, DEFAULT_DIMENSION, Spec};
 use crate::weights::Weights;
@@ -78,14 +78,7 @@ struct Trained {
 /// If the weights are unusable, the model exists, or what was written does not compute what the
 /// weights say; then no file of that name is touched.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    ensure!(
-        !arguments.name.is_empty()
-            && !arguments.name.starts_with('.')
-            && arguments.name.chars().all(plain),
-        "the name becomes that of files: expected letters, digits, '-', '_' and '.', found {:?}",
-        arguments.name
-    );
+    let files = ModelFiles::new(&arguments.models, &arguments.name, arguments.force)?;
     let trained = match (&arguments.run, &arguments.weights, &arguments.network) {
         (Some(run), _, _) => from_run(run, &arguments.checkpoint)?,
         (None, Some(weights), Some(network)) => Trained {
@@ -102,36 +95,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         },
         _ => bail!("expected --run, or --weights and --network"),
     };
-    let models = &arguments.models;
-    let files = ["onnx", "toml", "md"].map(|kind| format!("{}.{kind}", arguments.name));
-    if !arguments.force
-        && let Some(file) = files.iter().find(|file| models.join(file).exists())
-    {
-        bail!(
-            "{} exists: choose another --name, or --force to replace it",
-            models.join(file).display()
-        );
-    }
-    std::fs::create_dir_all(models)
-        .with_context(|| format!("cannot make the folder {}", models.display()))?;
-    // Written and tried beside their places, then moved: a model that fails is never seen.
-    let place = || format!("cannot write to {}", models.display());
-    let trial = tempfile::Builder::new()
-        .prefix(".export-")
-        .tempdir_in(models);
-    let trial = trial.with_context(place)?;
-    write(&trained, &arguments.name, trial.path())?;
-    let difference = check(&trained, &trial.path().join(&files[1]))?;
-    for file in &files {
-        std::fs::rename(trial.path().join(file), models.join(file)).with_context(place)?;
-    }
+    let bytes = onnx::model(&trained.graph, &trained.weights)?;
+    let manifest = manifest(&trained, &arguments.name, &bytes)?;
+    let card = model_card::render(&manifest, &trained.stages, &trained.checkpoint);
+    let difference = files.publish(&bytes, &manifest, &card, |manifest| {
+        check(&trained, manifest)
+    })?;
     eprintln!("the exported model and the referee differ by {difference:.1e}");
-    for file in &files {
-        println!("{}", models.join(file).display());
+    for file in files.paths() {
+        println!("{}", file.display());
     }
     eprintln!(
         "next: usher-train calibrate --model {} --lfw DIR",
-        models.join(&files[1]).display()
+        files.manifest().display()
     );
     Ok(())
 }
@@ -164,33 +140,21 @@ fn from_run(folder: &Path, checkpoint: &str) -> anyhow::Result<Trained> {
     })
 }
 
-/// Writes the model's three files into a folder.
-fn write(trained: &Trained, name: &str, folder: &Path) -> anyhow::Result<()> {
-    let bytes = onnx::model(&trained.graph, &trained.weights)?;
-    let onnx = format!("{name}.onnx");
-    let side_px = trained.graph.side_px()?;
-    let manifest = ModelManifest {
+fn manifest(trained: &Trained, name: &str, onnx: &[u8]) -> anyhow::Result<ModelManifest> {
+    Ok(ModelManifest {
         format: manifest::FORMAT,
         name: name.to_owned(),
         network: trained.graph.name().to_owned(),
-        sha256: sha256_hex(&bytes),
+        onnx: format!("{name}.onnx"),
+        sha256: sha256_hex(onnx),
         dimension: trained.graph.dimension(),
-        preprocessing: Preprocessing::usher(side_px),
-        operating_points: Vec::new(),
-        training_data: trained.data.clone(),
-        licence: LICENCE.to_owned(),
         parameters: trained.graph.parameter_count(),
         multiply_adds: trained.graph.multiply_adds(),
-        onnx,
-    };
-    let place = || format!("cannot write to {}", folder.display());
-    let save = |file: &str, bytes: &[u8]| {
-        atomic_file::replace(&folder.join(file), bytes, Readers::Everyone).with_context(place)
-    };
-    save(&manifest.onnx, &bytes)?;
-    manifest.write(&folder.join(format!("{name}.toml")))?;
-    let card = model_card::render(&manifest, &trained.stages, &trained.checkpoint);
-    save(&format!("{name}.md"), card.as_bytes())
+        licence: LICENCE.to_owned(),
+        preprocessing: Preprocessing::usher(trained.graph.side_px()?),
+        operating_points: Vec::new(),
+        training_data: trained.data.clone(),
+    })
 }
 
 /// Loads the model as the device does and embeds a face of random pixels with it and with the
