@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn cells_find_most_neighbors_and_the_same_each_time() {
         let made = Synthetic {
-            faces: 8000,
-            people: 400,
+            faces: 5000,
+            people: 250,
             ..Synthetic::default()
         }
         .make();

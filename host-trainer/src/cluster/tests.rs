@@ -60,8 +60,8 @@ fn few_faces_are_no_trouble() {
 #[test]
 fn made_people_are_found() {
     let made = Synthetic {
-        faces: 1500,
-        people: 60,
+        faces: 700,
+        people: 40,
         ..Synthetic::default()
     }
     .make();
