@@ -2,7 +2,9 @@
 
 #[cfg(feature = "torch")]
 pub mod bench;
+pub mod bench_explore;
 pub mod calibrate;
+pub mod cluster;
 pub mod describe;
 pub mod doctor;
 pub mod embed;

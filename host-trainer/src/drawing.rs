@@ -1,4 +1,4 @@
-//! Pictures for people to look at: faces in a row, with words below.
+//! Pictures for people to look at: two faces with words below, or many under a title.
 
 use std::convert::Infallible;
 use std::io::Cursor;
@@ -50,6 +50,44 @@ pub fn side_by_side(
     picture
 }
 
+/// Faces in rows under a title and a line of numbers, row by row; all of one side in pixels.
+pub fn contact_sheet(faces: &[RgbImage], title: &str, numbers: &str) -> RgbImage {
+    const GAP_PX: u32 = 6;
+    let side = faces.first().map_or(0, RgbImage::width);
+    // As wide as high, within what a screen shows.
+    let columns = ((faces.len() as f64).sqrt().ceil() as u32).clamp(3, 12);
+    let rows = (faces.len() as u32).div_ceil(columns);
+    let step = side + GAP_PX;
+    let top = MARGIN_PX + 2 * LINE_PX + 8;
+    let width = columns * step - GAP_PX + 2 * MARGIN_PX;
+    let height = top + (rows * step).saturating_sub(GAP_PX) + MARGIN_PX;
+    let mut picture = RgbImage::from_pixel(width, height, PAPER);
+    let letters = ((width - 2 * MARGIN_PX) / FONT.character_size.width) as usize;
+    let fitted = |text: &str| -> String {
+        match text.chars().count() <= letters {
+            true => text.to_owned(),
+            false => text
+                .chars()
+                .take(letters.saturating_sub(2))
+                .chain("..".chars())
+                .collect(),
+        }
+    };
+    left(&mut picture, (MARGIN_PX, MARGIN_PX), &fitted(title), INK);
+    left(
+        &mut picture,
+        (MARGIN_PX, MARGIN_PX + LINE_PX),
+        &fitted(numbers),
+        FAINT,
+    );
+    for (place, face) in (0_u32..).zip(faces) {
+        let x = MARGIN_PX + place % columns * step;
+        let y = top + place / columns * step;
+        imageops::replace(&mut picture, face, i64::from(x), i64::from(y));
+    }
+    picture
+}
+
 /// The picture as PNG.
 ///
 /// # Errors
@@ -66,11 +104,26 @@ fn fill(picture: &mut RgbImage, place: (u32, u32), size: (u32, u32), color: Rgb<
 }
 
 /// A line of text whose middle lies at that column, with its top at that row.
-fn centered(picture: &mut RgbImage, (x, y): (u32, u32), text: &str, color: Rgb<u8>) {
+fn centered(picture: &mut RgbImage, place: (u32, u32), text: &str, color: Rgb<u8>) {
+    line(picture, place, text, color, Alignment::Center);
+}
+
+/// A line of text that begins at that column, with its top at that row.
+fn left(picture: &mut RgbImage, place: (u32, u32), text: &str, color: Rgb<u8>) {
+    line(picture, place, text, color, Alignment::Left);
+}
+
+fn line(
+    picture: &mut RgbImage,
+    (x, y): (u32, u32),
+    text: &str,
+    color: Rgb<u8>,
+    alignment: Alignment,
+) {
     let [red, green, blue] = color.0;
     let style = MonoTextStyle::new(&FONT, Rgb888::new(red, green, blue));
     let layout = TextStyleBuilder::new()
-        .alignment(Alignment::Center)
+        .alignment(alignment)
         .baseline(Baseline::Top)
         .build();
     let text = Text::with_text_style(text, Point::new(x as i32, y as i32), style, layout);

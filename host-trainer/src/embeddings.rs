@@ -24,6 +24,7 @@ use crate::parallel;
 use cache::Cache;
 
 pub use photos::{Photo, Photos};
+pub use thumbnail::thumbnail;
 
 /// Side of the detector's input where a picture is of one person, in pixels; the device's default.
 pub const PORTRAIT_DETECTOR_SIDE_PX: u32 = 320;

@@ -8,6 +8,7 @@
 
 #[cfg(all(test, feature = "torch"))]
 mod agreement;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod dataset;

@@ -19,10 +19,12 @@ enum Command {
     Evaluate(command::evaluate::Arguments),
     Embed(command::embed::Arguments),
     Verify(command::verify::Arguments),
+    Cluster(command::cluster::Arguments),
     Identify(command::identify::Arguments),
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
+    BenchExplore(command::bench_explore::Arguments),
     #[cfg(feature = "torch")]
     Bench(command::bench::Arguments),
 }
@@ -39,9 +41,11 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Embed(arguments) => command::embed::run(&arguments),
         Command::Verify(arguments) => command::verify::run(&arguments),
+        Command::Cluster(arguments) => command::cluster::run(&arguments),
         Command::Identify(arguments) => command::identify::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
+        Command::BenchExplore(arguments) => command::bench_explore::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Bench(arguments) => command::bench::run(&arguments),
