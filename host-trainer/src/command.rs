@@ -2,6 +2,7 @@
 
 #[cfg(feature = "torch")]
 pub mod bench;
+pub mod bench_explore;
 pub mod calibrate;
 pub mod describe;
 pub mod doctor;
@@ -14,3 +15,4 @@ pub mod study;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod verify;
+pub mod visualize;

@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod doctor;
 pub mod drawing;
 pub mod embeddings;
+pub mod explore;
 pub mod history;
 pub mod model_card;
 pub mod network;
@@ -32,6 +33,7 @@ pub mod telemetry;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod triplet;
+pub mod tsne;
 pub mod validation;
 pub mod verification;
 pub mod weights;

@@ -14,9 +14,11 @@ enum Command {
     #[cfg(feature = "torch")]
     Train(command::train::Arguments),
     Export(command::export::Arguments),
+    BenchExplore(command::bench_explore::Arguments),
     Calibrate(command::calibrate::Arguments),
     Evaluate(command::evaluate::Arguments),
     Verify(command::verify::Arguments),
+    Visualize(command::visualize::Arguments),
     Plot(command::plot::Arguments),
     Study(command::study::Arguments),
     Doctor(command::doctor::Arguments),
@@ -31,9 +33,11 @@ fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Export(arguments) => command::export::run(&arguments),
+        Command::BenchExplore(arguments) => command::bench_explore::run(&arguments),
         Command::Calibrate(arguments) => command::calibrate::run(&arguments),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments),
         Command::Verify(arguments) => command::verify::run(&arguments),
+        Command::Visualize(arguments) => command::visualize::run(&arguments),
         Command::Plot(arguments) => command::plot::run(&arguments),
         Command::Study(arguments) => command::study::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),

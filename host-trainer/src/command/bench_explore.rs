@@ -1,0 +1,76 @@
+//! `usher-train bench-explore`: the work of `scripts/bench-explore`, on a matrix in a file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use shared::atomic_file::{self, Readers};
+
+use crate::tsne::{self, Settings};
+
+/// Do once what scripts/bench-explore measures
+#[derive(Debug, clap::Args)]
+#[command(
+    hide = true,
+    after_help = "Example: usher-train bench-explore tsne --in matrix.safetensors --out picture.safetensors"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// t-SNE: `rows` f32 [n, dimension] in, `points` f32 [n, 2] out
+    Tsne {
+        /// The matrix, as safetensors
+        #[arg(long = "in", value_name = "FILE")]
+        input: PathBuf,
+        /// The picture, as safetensors
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// If the matrix cannot be read, or the result not be written.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    match &arguments.what {
+        What::Tsne { input, out } => {
+            let (rows, dimension) = matrix(input)?;
+            let picture = tsne::tsne(&rows, dimension, &Settings::default())?;
+            let points = picture.points.as_flattened().iter();
+            let bytes: Vec<u8> = points.flat_map(|value| value.to_le_bytes()).collect();
+            let view = TensorView::new(Dtype::F32, vec![picture.points.len(), 2], &bytes)?;
+            let file = safetensors::serialize([("points", view)], None)?;
+            atomic_file::replace(out, &file, Readers::Owner)
+                .with_context(|| format!("cannot write {}", out.display()))
+        }
+    }
+}
+
+/// The tensor `rows` of a file, row after row, and the numbers in a row.
+///
+/// # Errors
+/// If the file is unreadable or has no such matrix of f32.
+pub fn matrix(path: &Path) -> anyhow::Result<(Vec<f32>, usize)> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let context = || {
+        format!(
+            "expected a tensor `rows` f32 [n, dimension] in {}",
+            path.display()
+        )
+    };
+    let file = SafeTensors::deserialize(&bytes).with_context(context)?;
+    let rows = file.tensor("rows").with_context(context)?;
+    let (Dtype::F32, &[_, dimension]) = (rows.dtype(), rows.shape()) else {
+        bail!("{}, found {:?} {:?}", context(), rows.dtype(), rows.shape());
+    };
+    let values = rows.data().as_chunks::<4>().0.iter();
+    Ok((
+        values.map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        dimension,
+    ))
+}
