@@ -24,14 +24,20 @@ impl Groups {
         }
         let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
         names.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let place: std::collections::HashMap<&str, usize> =
-            names.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
+        let place: std::collections::HashMap<&str, usize> = names
+            .iter()
+            .enumerate()
+            .map(|(place, (name, _))| (*name, place))
+            .collect();
         let color = |(place, (name, _)): (usize, &(&str, usize))| {
             ((*name).to_owned(), palette::color(place, name))
         };
         Self {
             groups: names.iter().enumerate().map(color).collect(),
-            of: labels.iter().map(|label| label.map(|label| place[label])).collect(),
+            of: labels
+                .iter()
+                .map(|label| label.map(|label| place[label]))
+                .collect(),
         }
     }
 }

@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use shared::atomic_file::{self, Readers};
 
+use super::embedding::EmbeddingArguments;
+use crate::embeddings::{Faces, Photos};
 use crate::tsne::{self, Settings};
 
 /// Do once what scripts/bench-explore measures
@@ -21,6 +23,20 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Embeddings of the first pictures of a folder, the middle face of each
+    Embed {
+        /// The folder
+        #[arg(long)]
+        photos: PathBuf,
+        /// How many embeddings
+        #[arg(long)]
+        most: usize,
+        /// The matrix, as safetensors
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        embedding: EmbeddingArguments,
+    },
     /// t-SNE: `rows` f32 [n, dimension] in, `points` f32 [n, 2] out
     Tsne {
         /// The matrix, as safetensors
@@ -38,17 +54,43 @@ enum What {
 /// If the matrix cannot be read, or the result not be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.what {
+        What::Embed {
+            photos,
+            most,
+            out,
+            embedding,
+        } => {
+            let set = embedding
+                .source()
+                .embed(&Photos::open(photos)?, Faces::Central)?;
+            let rows = set.matrix();
+            let wanted = most * set.dimension;
+            if rows.len() < wanted {
+                bail!(
+                    "expected {most} faces, found {}; name more pictures",
+                    set.faces.len()
+                );
+            }
+            write(out, "rows", &rows[..wanted], set.dimension)
+        }
         What::Tsne { input, out } => {
             let (rows, dimension) = matrix(input)?;
             let picture = tsne::tsne(&rows, dimension, &Settings::default())?;
-            let points = picture.points.as_flattened().iter();
-            let bytes: Vec<u8> = points.flat_map(|value| value.to_le_bytes()).collect();
-            let view = TensorView::new(Dtype::F32, vec![picture.points.len(), 2], &bytes)?;
-            let file = safetensors::serialize([("points", view)], None)?;
-            atomic_file::replace(out, &file, Readers::Owner)
-                .with_context(|| format!("cannot write {}", out.display()))
+            write(out, "points", picture.points.as_flattened(), 2)
         }
     }
+}
+
+/// Writes a matrix as the one tensor of a file, for its owner alone.
+fn write(path: &Path, name: &str, values: &[f32], width: usize) -> anyhow::Result<()> {
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let view = TensorView::new(Dtype::F32, vec![values.len() / width, width], &bytes)?;
+    let file = safetensors::serialize([(name, view)], None)?;
+    atomic_file::replace(path, &file, Readers::Owner)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The tensor `rows` of a file, row after row, and the numbers in a row.

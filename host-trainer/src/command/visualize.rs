@@ -72,7 +72,10 @@ enum Which {
 /// If the pictures cannot be embedded, there is no face, or the folder cannot be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if !(arguments.perplexity.is_finite() && arguments.perplexity >= 1.0) {
-        bail!("expected a perplexity of 1 or more, found {}", arguments.perplexity);
+        bail!(
+            "expected a perplexity of 1 or more, found {}",
+            arguments.perplexity
+        );
     }
     let source = arguments.embedding.source();
     let manifest = source.manifest()?;
@@ -111,7 +114,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let clusters: Vec<Option<&str>> = clusters.iter().map(Option::as_deref).collect();
         Groups::of(&clusters)
     });
-    let title = arguments.title.clone().unwrap_or_else(|| name(&arguments.photos));
+    let title = arguments
+        .title
+        .clone()
+        .unwrap_or_else(|| name(&arguments.photos));
     let html = Page {
         title: &title,
         model: &format!("{} {}", manifest.name, set.model),
@@ -167,7 +173,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for path in &written {
         println!("{}", path.display());
     }
-    eprintln!("biometric data: keep it as you keep the photos; next: open {} in a browser", written[0].display());
+    eprintln!(
+        "biometric data: keep it as you keep the photos; next: open {} in a browser",
+        written[0].display()
+    );
     Ok(())
 }
 

@@ -44,7 +44,9 @@ pub enum ClustersError {
         source: serde_json::Error,
     },
     /// A list of other pictures.
-    #[error("none of the {faces} faces is listed in {path}: cluster the same folder, named in the same way")]
+    #[error(
+        "none of the {faces} faces is listed in {path}: cluster the same folder, named in the same way"
+    )]
     Strange {
         /// The file.
         path: PathBuf,
@@ -66,7 +68,10 @@ pub fn read(path: &Path, faces: &[Face]) -> Result<Vec<Option<String>>, Clusters
         path: path.to_owned(),
         source,
     })?;
-    let listed = file.faces.into_iter().map(|face| ((face.path, face.face), face.cluster));
+    let listed = file
+        .faces
+        .into_iter()
+        .map(|face| ((face.path, face.face), face.cluster));
     let listed: HashMap<(PathBuf, usize), Option<i64>> = listed.collect();
     let found: Vec<Option<&Option<i64>>> = faces
         .iter()

@@ -62,8 +62,15 @@ impl Page<'_> {
 }
 
 fn groups(groups: &Groups) -> Value {
-    let (names, colors): (Vec<&String>, Vec<&String>) =
-        groups.groups.iter().map(|(name, color)| (name, color)).unzip();
-    let of: Vec<i64> = groups.of.iter().map(|group| group.map_or(-1, |group| group as i64)).collect();
+    let (names, colors): (Vec<&String>, Vec<&String>) = groups
+        .groups
+        .iter()
+        .map(|(name, color)| (name, color))
+        .unzip();
+    let of: Vec<i64> = groups
+        .of
+        .iter()
+        .map(|group| group.map_or(-1, |group| group as i64))
+        .collect();
     json!({ "names": names, "colors": colors, "of": of })
 }

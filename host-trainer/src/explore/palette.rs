@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn chosen_colors_differ_and_others_are_the_names_own() {
-        let chosen: std::collections::BTreeSet<String> = (0..CHOSEN).map(|p| color(p, "")).collect();
+        let chosen: std::collections::BTreeSet<String> =
+            (0..CHOSEN).map(|p| color(p, "")).collect();
         assert_eq!(chosen.len(), CHOSEN);
         assert_eq!(color(20, "ada"), color(99, "ada"));
         assert_ne!(color(20, "ada"), color(20, "bob"));

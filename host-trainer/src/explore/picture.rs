@@ -56,7 +56,10 @@ pub fn svg(points: &[[f32; 2]], groups: &Groups, title: &str) -> String {
     // Writing to a String cannot fail.
     for (face, [x, y]) in placed(points).iter().enumerate() {
         let fill = color(groups, face);
-        let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"{fill}\"/>");
+        let _ = writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"{fill}\"/>"
+        );
     }
     svg += "</g>\n";
     for (row, (name, fill)) in groups.groups.iter().take(CHOSEN).enumerate() {
@@ -72,7 +75,10 @@ pub fn svg(points: &[[f32; 2]], groups: &Groups, title: &str) -> String {
     if groups.groups.len() > CHOSEN {
         let y = MARGIN + 24.0 + CHOSEN as f32 * ROW;
         let (x, more) = (SIDE + 16.0, groups.groups.len() - CHOSEN);
-        let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" fill=\"#6b7078\">and {more} more</text>");
+        let _ = writeln!(
+            svg,
+            "<text x=\"{x}\" y=\"{y}\" fill=\"#6b7078\">and {more} more</text>"
+        );
     }
     svg + "</svg>\n"
 }

@@ -55,7 +55,13 @@ pub fn sheets(faces: &[Face]) -> Result<Sheets, SpritesError> {
         Ok(jpeg)
     };
     let weight = |part: &&[Face]| part.len();
-    let jpegs = parallel::map(&parts, parallel::cores(), ("thumbnails", weight), || Ok(()), one)?;
+    let jpegs = parallel::map(
+        &parts,
+        parallel::cores(),
+        ("thumbnails", weight),
+        || Ok(()),
+        one,
+    )?;
     Ok(Sheets { side_px, jpegs })
 }
 

@@ -22,12 +22,21 @@ fn the_largest_group_comes_first() {
 #[test]
 fn names_from_outside_cannot_leave_the_data() {
     let (people, points) = (groups(), [[0.0, 1.0]; 5]);
-    let preservation = Preservation { of: 2, kept: vec![0, 1, 2, 1, 1] };
+    let preservation = Preservation {
+        of: 2,
+        kept: vec![0, 1, 2, 1, 1],
+    };
     let html = Page {
         title: NASTY,
         model: "m",
         points: &points,
-        files: &["1.jpg".to_owned(), NASTY.to_owned(), String::new(), String::new(), String::new()],
+        files: &[
+            "1.jpg".to_owned(),
+            NASTY.to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ],
         people: &people,
         clusters: None,
         preservation: &preservation,
@@ -68,7 +77,12 @@ fn dots_lie_where_they_belong() {
 
 #[test]
 fn base64_is_that_of_rfc_4648() {
-    for (text, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foobar", "Zm9vYmFy")] {
+    for (text, coded) in [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foobar", "Zm9vYmFy"),
+    ] {
         assert_eq!(base64(text.as_bytes()), coded);
     }
 }
