@@ -19,3 +19,4 @@ pub mod study;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod verify;
+pub mod visualize;

@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod drawing;
 pub mod embeddings;
 pub mod evaluation;
+pub mod explore;
 pub mod history;
 pub mod model_card;
 pub mod model_files;
@@ -35,6 +36,7 @@ pub mod telemetry;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod triplet;
+pub mod tsne;
 pub mod validation;
 pub mod verification;
 pub mod weights;

@@ -1,23 +1,22 @@
-//! `usher-train bench-explore`: times clustering, when asked, for `scripts/bench-explore` and people.
+//! `usher-train bench-explore`: the work of `scripts/bench-explore`, on a matrix in a file.
 
-use std::path::PathBuf;
-use std::time::Instant;
+mod cluster;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use safetensors::tensor::{Dtype, SafeTensors};
-use serde_json::json;
-use shared::Threshold;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use shared::atomic_file::{self, Readers};
 
-use super::cluster::Choice;
-use crate::cluster::Rows;
-use crate::cluster::metrics::Metrics;
-use crate::cluster::synthetic::Synthetic;
+use super::embedding::EmbeddingArguments;
+use crate::embeddings::{Faces, Photos};
+use crate::tsne::{self, Settings};
 
-/// Time what looks at embeddings
+/// Do once what scripts/bench-explore measures
 #[derive(Debug, clap::Args)]
 #[command(
     hide = true,
-    after_help = "Example: usher-train bench-explore cluster --made 100000 --people 5000 --threshold 1.3"
+    after_help = "Example: usher-train bench-explore tsne --in matrix.safetensors --out picture.safetensors"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -26,108 +25,99 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Clustering of made embeddings, or of those in a file
-    Cluster(Cluster),
+    /// Embeddings of the first pictures of a folder, the middle face of each
+    Embed {
+        /// The folder
+        #[arg(long)]
+        photos: PathBuf,
+        /// How many embeddings
+        #[arg(long)]
+        most: usize,
+        /// The matrix, as safetensors
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        embedding: EmbeddingArguments,
+    },
+    /// t-SNE: `rows` f32 [n, dimension] in, `points` f32 [n, 2] out
+    Tsne {
+        /// The matrix, as safetensors
+        #[arg(long = "in", value_name = "FILE")]
+        input: PathBuf,
+        /// The picture, as safetensors
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Clustering of made embeddings, or of those in a file; prints a line of JSON
+    Cluster(cluster::Arguments),
 }
 
-#[derive(Debug, clap::Args)]
-struct Cluster {
-    /// Safetensors with embeddings, f32 [N, D], and if people are known persons, i64 [N]
-    #[arg(long, required_unless_present = "made")]
-    matrix: Option<PathBuf>,
-    /// Make so many faces of 128 numbers
-    #[arg(long, conflicts_with = "matrix", value_name = "FACES")]
-    made: Option<usize>,
-    /// Of so many people, besides lone faces
-    #[arg(long, default_value_t = 500)]
-    people: usize,
-    /// Mean squared distance of two made faces of one person; strangers are 2 apart
-    #[arg(long, default_value_t = 0.75)]
-    spread: f32,
-    /// D
-    #[arg(long, default_value_t = 1.3)]
-    threshold: f32,
-    #[arg(long, value_enum, default_value = "auto")]
-    method: Choice,
-}
-
-/// Times, and prints a line of JSON.
+/// Does it.
 ///
 /// # Errors
-/// If the file is unusable or holds too many faces for the method.
+/// If the matrix cannot be read, or the result not be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let What::Cluster(wanted) = &arguments.what;
-    let (values, dimension, people) = match (&wanted.matrix, wanted.made) {
-        (Some(path), _) => {
-            let bytes =
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let file = SafeTensors::deserialize(&bytes)?;
-            let tensor = file.tensor("embeddings")?;
-            let (Dtype::F32, [_, dimension]) = (tensor.dtype(), tensor.shape()) else {
+    match &arguments.what {
+        What::Embed {
+            photos,
+            most,
+            out,
+            embedding,
+        } => {
+            let set = embedding
+                .source()
+                .embed(&Photos::open(photos)?, Faces::Central)?;
+            let rows = set.matrix();
+            let wanted = most * set.dimension;
+            if rows.len() < wanted {
                 bail!(
-                    "expected embeddings f32 [N, D], found {:?} {:?}",
-                    tensor.dtype(),
-                    tensor.shape()
+                    "expected {most} faces, found {}; name more pictures",
+                    set.faces.len()
                 );
-            };
-            let values: Vec<f32> = tensor
-                .data()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|v| f32::from_le_bytes(*v))
-                .collect();
-            let people = file
-                .tensor("persons")
-                .ok()
-                .filter(|tensor| tensor.dtype() == Dtype::I64);
-            let people = people.map(|tensor| {
-                let numbers = tensor.data().as_chunks::<8>().0.iter();
-                numbers
-                    .map(|number| i64::from_le_bytes(*number) as usize)
-                    .collect::<Vec<_>>()
-            });
-            (values, *dimension, people)
+            }
+            write(out, "rows", &rows[..wanted], set.dimension)
         }
-        (None, faces) => {
-            let made = Synthetic {
-                faces: faces.unwrap_or(10_000),
-                people: wanted.people,
-                spread: wanted.spread,
-                ..Synthetic::default()
-            };
-            let made = made.make();
-            (made.values, made.dimension, Some(made.people))
+        What::Tsne { input, out } => {
+            let (rows, dimension) = matrix(input)?;
+            let picture = tsne::tsne(&rows, dimension, &Settings::default())?;
+            write(out, "points", picture.points.as_flattened(), 2)
         }
-    };
-    let rows = Rows::new(&values, dimension)?;
-    let method = wanted.method.method(rows.count());
-    let threshold = Threshold::new(wanted.threshold)?;
-    let started = Instant::now();
-    let clustering = method.cluster(rows, threshold)?;
-    let seconds = started.elapsed().as_secs_f64();
-    let metrics = people.and_then(|people| Metrics::of(clustering.of_face.iter().zip(people)));
-    let report = json!({
-        "method": method,
-        "threshold": wanted.threshold,
-        "faces": rows.count(),
-        "dimension": dimension,
-        "seconds": seconds,
-        "clusters": clustering.groups(),
-        "lone": clustering.lone(),
-        "metrics": metrics,
-        "peak_bytes": peak_bytes(),
-    });
-    println!("{report}");
-    Ok(())
+        What::Cluster(arguments) => cluster::run(arguments),
+    }
 }
 
-/// The most memory this process has held; none where the system does not tell.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+/// Writes a matrix as the one tensor of a file, for its owner alone.
+fn write(path: &Path, name: &str, values: &[f32], width: usize) -> anyhow::Result<()> {
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let view = TensorView::new(Dtype::F32, vec![values.len() / width, width], &bytes)?;
+    let file = safetensors::serialize([(name, view)], None)?;
+    atomic_file::replace(path, &file, Readers::Owner)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The tensor `rows` of a file, row after row, and the numbers in a row.
+///
+/// # Errors
+/// If the file is unreadable or has no such matrix of f32.
+pub fn matrix(path: &Path) -> anyhow::Result<(Vec<f32>, usize)> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let context = || {
+        format!(
+            "expected a tensor `rows` f32 [n, dimension] in {}",
+            path.display()
+        )
+    };
+    let file = SafeTensors::deserialize(&bytes).with_context(context)?;
+    let rows = file.tensor("rows").with_context(context)?;
+    let (Dtype::F32, &[_, dimension]) = (rows.dtype(), rows.shape()) else {
+        bail!("{}, found {:?} {:?}", context(), rows.dtype(), rows.shape());
+    };
+    let values = rows.data().as_chunks::<4>().0.iter();
+    Ok((
+        values.map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        dimension,
+    ))
 }

@@ -1,0 +1,75 @@
+// Tries a page of `usher-train visualize` in Chromium: hover, search, zoom, color, theme, and that it asks nobody.
+//
+//   npm install --prefix FOLDER playwright-core
+//   NODE_PATH=FOLDER/node_modules node scripts/tests/browser/visualize.mjs picture/index.html [screenshot.png]
+//
+// Chromium is /usr/bin/chromium, or $CHROMIUM. Exit 0: all well; 1: what is not is said.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const require = createRequire(path.join(process.env.NODE_PATH ?? process.cwd(), "x.js"));
+const { chromium } = require("playwright-core");
+const [page_file, screenshot] = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const asked = [], wrong = [];
+  page.on("request", request => { if (!/^(file|data):/.test(request.url())) asked.push(request.url()); });
+  page.on("pageerror", error => wrong.push(String(error)));
+  page.on("console", message => { if (message.type() === "error") wrong.push(message.text()); });
+  await page.goto("file://" + path.resolve(page_file));
+  const count = await page.evaluate(() => window.usher.count);
+  assert.ok(count > 0);
+  assert.match(await page.textContent("#about"), new RegExp(count.toLocaleString("en")));
+
+  const [x, y] = await page.evaluate(() => window.usher.place(0));
+  await page.mouse.move(x, y);
+  assert.equal(await page.isVisible("#card"), true, "a card where a face is");
+  assert.match(await page.textContent("#check"), /nearest in truth/);
+
+  const before = await page.evaluate(() => window.usher.scale);
+  await page.mouse.wheel(0, -400);
+  assert.ok(await page.evaluate(() => window.usher.scale) > before, "the wheel zooms");
+  await page.focus("#canvas");
+  await page.keyboard.press("0");
+  await page.waitForTimeout(700);
+  assert.ok(Math.abs(await page.evaluate(() => window.usher.scale) / before - 1) < 1e-3, "0 shows all");
+
+  const name = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).people.names[0]);
+  if (name) {
+    await page.fill("#search", name.replaceAll("_", " ").toUpperCase());
+    assert.ok(await page.evaluate(() => window.usher.chosen) > 0, "a search finds");
+    await page.fill("#search", "nobody has this name");
+    assert.equal(await page.textContent("#found"), "Nobody of that name");
+    await page.fill("#search", "");
+    await page.waitForTimeout(700);
+  }
+  for (const button of await page.$$("#modes button")) await button.click();
+  await page.click("#theme");
+  await (await page.$("#modes button")).click();
+  // A second of moving about, to see that drawing keeps up.
+  const frames = await page.evaluate(() => new Promise(done => {
+    const canvas = document.getElementById("canvas"), began = performance.now(); let frames = 0;
+    (function step() {
+      canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: frames % 2 ? 3 : -3, clientX: 300, clientY: 300 })); frames++;
+      if (performance.now() - began < 1000) requestAnimationFrame(step); else done(frames);
+    })();
+  }));
+  if (screenshot) {
+    await page.keyboard.press("Escape");
+    await page.waitForTimeout(700);
+    const [x, y] = await page.evaluate(() => window.usher.place(0));
+    await page.mouse.move(x, y);
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: screenshot });
+  }
+  assert.deepEqual(asked, [], "nothing is asked of anybody");
+  assert.deepEqual(wrong, [], "no error");
+  console.log(`${count} faces, ${frames} frames a second while zooming: all well`);
+} finally {
+  await browser.close();
+}
