@@ -118,7 +118,7 @@ pub fn tsne(rows: &[f32], dimension: usize, settings: &Settings) -> Result<Pictu
 
 fn check(rows: &[f32], dimension: usize) -> Result<(), TsneError> {
     let found = rows.len();
-    if dimension == 0 || found == 0 || found % dimension != 0 {
+    if dimension == 0 || found == 0 || !found.is_multiple_of(dimension) {
         return Err(TsneError::Shape { dimension, found });
     }
     if let Some(bad) = rows.iter().position(|value| !value.is_finite()) {
