@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import fetch  # noqa: E402  (scripts/fetch.py)
 
 LOCK = Path(__file__).resolve().parent / "explore.lock"
-MEGABYTES = 75
+MEGABYTES = 150
 
 
 def place_in(cache):
@@ -17,14 +17,14 @@ def place_in(cache):
 
 
 def fetch_peer(cache):
-    """The Python that has openTSNE, numpy, scipy and scikit-learn."""
+    """The Python that has them all: openTSNE, scipy, fastcluster, OpenCV and onnxruntime."""
     why = fetch.onnx_check_impossible()  # the same Pythons, the same platform
     if why:
         raise fetch.FetchError("the Python peer", "x86-64 Linux and CPython 3.10 to 3.14", why,
                                "run scripts/bench-explore with such a Python")
     place = place_in(cache)
     if not (place / fetch.STAMP).exists() or not (place / "bin" / "python").exists():
-        print(f"openTSNE, to measure against\n  fetching the packages of {LOCK.name} (about {MEGABYTES} MB)", file=sys.stderr)
+        print(f"the Python peers, to measure against\n  fetching the packages of {LOCK.name} (about {MEGABYTES} MB)", file=sys.stderr)
         began = time.monotonic()
         with fetch.locked(cache) as temporary:
             made = temporary / "made"
