@@ -13,7 +13,7 @@ PEERS = ["scipy"] + (["fastcluster"] if sys.version_info < (3, 14) else [])
 
 
 def measure(bench):
-    """Ours, the peers, ours again; the mean of ours counts."""
+    """The time of all, and whether they found the same clusters."""
     matrix = bench.folder / "people.safetensors"
     bench.peer("people", matrix)
     command = ["bench-explore", "cluster", "--matrix", matrix, "--method", "average", "--threshold", D]
@@ -40,5 +40,6 @@ def found(result):
 
 def large(bench):
     result = bench.ours("bench-explore", "cluster", "--made", 100_000, "--people", 5000, "--threshold", D).json()
-    bench.table.add(f"clustering of 100,000 x 128, {result['method']}", f"{result['seconds']:.1f} s", "", "", "stated", None)
+    bench.table.add(f"clustering of 100,000 x 128, {result['method']}", f"{result['seconds']:.1f} s", "", "", "stated",
+                    None)
     bench.table.add("  B-cubed F", f"{result['metrics']['b_cubed']['f']:.4f}", "", "", "stated", None)

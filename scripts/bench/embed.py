@@ -15,7 +15,7 @@ NETWORKS = ["models/yunet.onnx", "models/usher-small.onnx"]
 
 
 def measure(bench):
-    """Ours, the peer, ours again; the mean of ours counts."""
+    """The rate of both, and whether they did the same work."""
     whose, paths = pictures(bench)
     tried = {way: peer(bench, paths[:TRIED], way)["seconds"] for way in WAYS}
     way = min(tried, key=tried.get)
@@ -36,7 +36,8 @@ def rows(table, whose, way, own, theirs, alike):
     table.add("  CPU time of a picture", f"{own:.1f} ms", f"{theirs:.1f} ms", f"{theirs / own:.2f}", "stated", None)
     table.add("  pictures with a face", str(alike["ours"]), str(alike["peer"]), "", "stated", None)
     # Otherwise the two did not do the same work.
-    table.add("  mean cosine of ours and the peer's", "", "", f"{alike['cosine']:.4f}", f">= {ALIKE}", alike["cosine"] >= ALIKE)
+    table.add("  mean cosine of ours and the peer's", "", "", f"{alike['cosine']:.4f}", f">= {ALIKE}",
+              alike["cosine"] >= ALIKE)
 
 
 def ours(bench):

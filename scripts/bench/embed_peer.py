@@ -21,7 +21,9 @@ import onnxruntime
 
 SIDE = 320
 SCORE, OVERLAP = 0.6, 0.3  # least score of a face, and from which overlap the weaker one goes
-TEMPLATE = numpy.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+# ArcFace's landmarks in 112 x 112, as shared/src/align.rs has them.
+TEMPLATE = numpy.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
+                        [70.7299, 92.2041]])
 
 
 def session(network, threads):

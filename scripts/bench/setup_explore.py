@@ -24,7 +24,8 @@ def fetch_peer(cache):
                                "run scripts/bench-explore with such a Python")
     place = place_in(cache)
     if not (place / fetch.STAMP).exists() or not (place / "bin" / "python").exists():
-        print(f"the Python peers, to measure against\n  fetching the packages of {LOCK.name} (about {MEGABYTES} MB)", file=sys.stderr)
+        print(f"the Python peers, to measure against\n  fetching the packages of {LOCK.name} (about {MEGABYTES} MB)",
+              file=sys.stderr)
         began = time.monotonic()
         with fetch.locked(cache) as temporary:
             made = temporary / "made"
