@@ -279,6 +279,11 @@ impl Source {
         Ok(outcomes)
     }
 
+    /// Side of the detector's input where pictures are of one person, in pixels.
+    pub fn portrait_side_px(&self) -> u32 {
+        self.side_px(Faces::Central)
+    }
+
     /// Side of the detector's input, in pixels.
     fn side_px(&self, faces: Faces) -> u32 {
         self.detector_side_px.unwrap_or(match faces {

@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod evaluate;
 pub mod material;
 pub mod measure;
+pub mod page;
 pub mod people;
 pub mod report;
 pub mod sweep;

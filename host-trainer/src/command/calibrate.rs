@@ -8,7 +8,7 @@ use shared::atomic_file::{self, Readers};
 
 use crate::command::embedding::EmbeddingArguments;
 use crate::dataset::lfw::{VIEW_1_TEST, VIEW_1_TRAIN};
-use crate::evaluation::calibration::{self, Calibration, VERIFY, calibrate, for_gallery, rate};
+use crate::evaluation::calibration::{self, Calibration, VERIFY, calibrate, for_gallery};
 use crate::evaluation::embedded::Embedded;
 use crate::evaluation::material::Material;
 use crate::evaluation::text::{bounds, percent};
@@ -256,10 +256,9 @@ fn gallery(distances: &Distances, people: u64, fpir: f64) -> String {
              To keep it: --fmr gallery-{people}={fmr:.4e}\n",
             distances.fnmr(threshold).map_or("-".to_owned(), percent)
         )),
-        Err(why) => text.push_str(&format!(
-            ", which these pictures cannot tell: {why}.\n(Asked for {}.)\n",
-            rate(fmr)
-        )),
+        Err(why) => {
+            text.push_str(&format!(", which these pictures cannot tell: {why}.\n"));
+        }
     }
     text
 }

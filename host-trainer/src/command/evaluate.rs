@@ -12,6 +12,7 @@ use crate::command::embedding::EmbeddingArguments;
 use crate::dataset::lfw::VIEW_2;
 use crate::evaluation::evaluate::{Questions, evaluate};
 use crate::evaluation::material::Material;
+use crate::evaluation::page::{self, WorstFaces};
 use crate::evaluation::people::groups;
 use crate::evaluation::report::{Report, SweepKind};
 use crate::evaluation::text::{card, text};
@@ -59,6 +60,12 @@ pub struct Arguments {
     /// List that many of the worst errors of either kind, with their pictures' paths
     #[arg(long, value_name = "COUNT")]
     worst: Option<usize>,
+    /// Write a page with charts into this HTML file: one file, works offline, may be shown to others
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    html: Option<PathBuf>,
+    /// Put the faces of the worst errors onto that page: it is biometric data then
+    #[arg(long, requires = "html", requires = "worst")]
+    with_faces: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -132,6 +139,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         print!("{}", text(&report));
     }
+    if let Some(path) = &arguments.html {
+        write_page(path, arguments, &report, &material)?;
+        eprintln!("{}", path.display());
+    }
     Ok(())
 }
 
@@ -179,6 +190,27 @@ fn groups_of(file: &Path, material: &Material) -> anyhow::Result<Vec<Option<Stri
         eprintln!("{lacking} people have no group and are in none of the table's");
     }
     Ok(groups)
+}
+
+fn write_page(
+    path: &Path,
+    arguments: &Arguments,
+    report: &Report,
+    material: &Material,
+) -> anyhow::Result<()> {
+    let source = arguments.embedding.source();
+    let faces = match arguments.with_faces {
+        true => Some(WorstFaces::cut(report, material, &source)?),
+        false => None,
+    };
+    // With faces on it, or names of people's folders, it is biometric data.
+    let readers = match arguments.worst {
+        Some(_) => Readers::Owner,
+        None => Readers::Everyone,
+    };
+    let page = page::html(report, &source.manifest()?.operating_points, faces.as_ref());
+    atomic_file::replace(path, page.as_bytes(), readers)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn renew_card(path: &Path, report: &Report) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use crate::verification::bootstrap::{DRAWS, Intervals, Tally};
 use crate::verification::folds::{Best, TooFew, best_threshold};
 use crate::verification::gallery_size::fmr_for;
 use crate::verification::interval::{RULE_OF_30, clopper_pearson};
-use crate::verification::rates::{Distances, Unsupported};
+use crate::verification::rates::{Distances, Unsupported, in_short};
 
 /// The operating point of best accuracy on the list of pairs.
 pub const VERIFY: &str = "verify";
@@ -117,7 +117,7 @@ pub fn calibrate(
     for wish in wanted {
         match distances.threshold_at(wish.fmr, RULE_OF_30) {
             Ok(threshold) => {
-                let why = format!("false match rate of at most {}", rate(wish.fmr));
+                let why = format!("false match rate of at most {}", in_short(wish.fmr));
                 chosen.push((wish.name.clone(), threshold, why));
             }
             Err(source) if wish.asked => {
@@ -180,18 +180,6 @@ pub fn for_gallery(
 ) -> (f64, Result<f32, Unsupported>) {
     let fmr = fmr_for(fpir, people);
     (fmr, distances.threshold_at(fmr, RULE_OF_30))
-}
-
-/// A rate as people write it: 1e-4, 2.5e-3.
-pub fn rate(rate: f64) -> String {
-    let text = format!("{rate:.2e}");
-    match text.split_once('e') {
-        Some((digits, power)) if digits.contains('.') => {
-            let digits = digits.trim_end_matches('0').trim_end_matches('.');
-            format!("{digits}e{power}")
-        }
-        _ => text,
-    }
 }
 
 #[cfg(test)]
@@ -275,17 +263,5 @@ mod tests {
         assert!((threshold.unwrap() - 1.01048).abs() < 1e-4);
         let (_, threshold) = for_gallery(&distances, 1000, 0.01);
         assert!(threshold.unwrap_err().to_string().contains("rule of 3"));
-    }
-
-    #[test]
-    fn rates_are_short() {
-        for (value, text) in [
-            (1e-4, "1e-4"),
-            (2.5e-3, "2.5e-3"),
-            (0.01, "1e-2"),
-            (1.234e-4, "1.23e-4"),
-        ] {
-            assert_eq!(rate(value), text);
-        }
     }
 }

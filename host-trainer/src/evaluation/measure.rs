@@ -63,6 +63,7 @@ pub fn measure(
             .into_iter()
             .map(|error| Refused {
                 far: error.fmr,
+                needed: error.needed,
                 why: error.to_string(),
             })
             .collect(),

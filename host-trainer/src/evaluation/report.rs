@@ -98,6 +98,8 @@ pub struct Validation {
 pub struct Refused {
     /// The rate asked for.
     pub far: f64,
+    /// Impostor comparisons that it takes.
+    pub needed: u64,
     /// Why not, and what would help.
     pub why: String,
 }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::calibration::rate;
 use super::report::{Report, Sweep, SweepKind, WorstPair};
 use crate::model_card::grouped;
 use crate::verification::groups::{GroupRate, GroupTable};
 use crate::verification::histogram::Histogram;
 use crate::verification::identification::{Identification, Spread};
 use crate::verification::interval::RULE_OF_30;
+use crate::verification::rates::in_short;
 
 /// Columns of a drawn histogram.
 const COLUMNS: usize = 40;
@@ -131,7 +131,7 @@ pub fn text(report: &Report) -> String {
             percent(val.val),
             format!(
                 "at FAR {} and distance {:.4} ({} false accepts{few})",
-                rate(val.far),
+                in_short(val.far),
                 val.threshold,
                 grouped(val.false_accepts)
             ),
@@ -139,11 +139,12 @@ pub fn text(report: &Report) -> String {
         name = "";
     }
     for refused in &report.measured.val_refused {
-        line(
-            name,
-            "-".to_owned(),
-            format!("at FAR {}: {}", rate(refused.far), refused.why),
+        let said = format!(
+            "at FAR {}: that takes {} comparisons of two people (rule of 3)",
+            in_short(refused.far),
+            grouped(refused.needed)
         );
+        line(name, "-".to_owned(), said);
         name = "";
     }
     text.push_str(&distances(report));
@@ -190,7 +191,7 @@ pub fn card(report: &Report) -> String {
             text,
             " VAL {} at FAR {} ({} false accepts).",
             percent(val.val),
-            rate(val.far),
+            in_short(val.far),
             val.false_accepts
         );
     }
@@ -273,7 +274,7 @@ fn open_set(found: &Identification) -> String {
         let _ = writeln!(
             text,
             "  {:<22} {:>16}   refused or taken for another, at D {:.4} ± {:.4}",
-            format!("FNIR at FPIR {}", rate(at.fpir)),
+            format!("FNIR at FPIR {}", in_short(at.fpir)),
             spread(at.fnir),
             at.threshold.mean,
             at.threshold.deviation

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Groups;
-use super::sprites::{self, Sheets};
+use super::sprites::{self, Sheets, data_uri};
 use crate::tsne::preservation::Preservation;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -31,18 +31,22 @@ pub struct Page<'a> {
     pub sheets: &'a Sheets,
 }
 
+/// A template with data in the place for them.
+pub(crate) fn fill(template: &str, data: &Value) -> String {
+    // Inside a script no `<` may stand, or a folder's name could end it and begin another.
+    let data = data.to_string().replace('<', "\\u003c");
+    template.replacen(DATA, &data, 1)
+}
+
 impl Page<'_> {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        // Inside a script no `<` may stand, or a folder's name could end it and begin another.
-        let data = self.data().to_string().replace('<', "\\u003c");
-        TEMPLATE.replacen(DATA, &data, 1)
+        fill(TEMPLATE, &self.data())
     }
 
     fn data(&self) -> Value {
         let round = |value: &f32| (f64::from(*value) * 1000.0).round() / 1000.0;
         let points: Vec<f64> = self.points.as_flattened().iter().map(round).collect();
-        let uri = |jpeg: &Vec<u8>| format!("data:image/jpeg;base64,{}", sprites::base64(jpeg));
         json!({
             "title": self.title,
             "model": self.model,
@@ -56,7 +60,7 @@ impl Page<'_> {
             "tile": self.sheets.side_px,
             "columns": sprites::COLUMNS,
             "tiles": sprites::TILES,
-            "sheets": self.sheets.jpegs.iter().map(uri).collect::<Vec<String>>(),
+            "sheets": self.sheets.jpegs.iter().map(|jpeg| data_uri(jpeg)).collect::<Vec<String>>(),
         })
     }
 }

@@ -65,6 +65,11 @@ pub fn sheets(faces: &[Face]) -> Result<Sheets, SpritesError> {
     Ok(Sheets { side_px, jpegs })
 }
 
+/// A JPEG file as a URI that holds it.
+pub(crate) fn data_uri(jpeg: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", base64(jpeg))
+}
+
 /// Base64 (RFC 4648), for a data URI.
 pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

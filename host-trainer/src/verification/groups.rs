@@ -125,7 +125,7 @@ fn worst(groups: &[Group], rate: impl Fn(&Group) -> &GroupRate) -> Option<String
     let value = |group: &&Group| rate(group).rate.unwrap_or_default();
     let worst = supported
         .iter()
-        .max_by(|a, b| value(*a).total_cmp(&value(*b)))?;
+        .max_by(|a, b| value(a).total_cmp(&value(b)))?;
     (supported.len() > 1).then(|| worst.name.clone())
 }
 

@@ -12,7 +12,8 @@ pub struct Distances {
 /// A false match rate that cannot be told from so few comparisons.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "expected at least {needed} impostor comparisons to set a false match rate of {fmr}, found {found}, of which that rate lets {} through; {}; ask for a larger rate or compare more people",
+    "expected at least {needed} impostor comparisons to set a false match rate of {}, found {found}, of which that rate lets {} through; {}; ask for a larger rate or compare more people",
+    in_short(*fmr),
     (fmr * *found as f64).floor(),
     self.why()
 )]
@@ -44,6 +45,18 @@ impl Unsupported {
                 self.least_errors.max(RULE_OF_30)
             ),
         }
+    }
+}
+
+/// A rate as people write it, to three digits: 1e-4, 2.5e-3.
+pub fn in_short(rate: f64) -> String {
+    let text = format!("{rate:.2e}");
+    match text.split_once('e') {
+        Some((digits, power)) => {
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            format!("{digits}e{power}")
+        }
+        None => text,
     }
 }
 
@@ -208,6 +221,18 @@ mod tests {
             Some(1505.0)
         );
         assert_eq!(Distances::default().genuine_mean(), None);
+    }
+
+    #[test]
+    fn rates_are_short() {
+        for (value, text) in [
+            (1e-4, "1e-4"),
+            (2.5e-3, "2.5e-3"),
+            (0.01, "1e-2"),
+            (1.234e-4, "1.23e-4"),
+        ] {
+            assert_eq!(in_short(value), text);
+        }
     }
 
     #[test]
