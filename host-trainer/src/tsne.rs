@@ -144,11 +144,19 @@ fn descend(
     let held = ((3.0 * perplexity) as usize).clamp(1, count - 1);
     let lists: Vec<Vec<Neighbor<f32>>> = (0..count)
         .map(|row| {
-            let nearest = neighbors.of(row).iter().take(held);
+            let nearest = &neighbors.of(row)[..held];
+            // bhtsne takes the exponential of squared distances as they are, in f32, which is 0 for
+            // all neighbors of a point that lies apart; less the least one, the shares are the same.
+            let least = nearest[0].0;
+            let apart = |distance: f32| {
+                let squared = (distance - least) * (distance + least);
+                squared.max(0.0).sqrt()
+            };
             nearest
+                .iter()
                 .map(|&(distance, index)| Neighbor {
                     index: index as usize,
-                    distance,
+                    distance: apart(distance),
                 })
                 .collect()
         })

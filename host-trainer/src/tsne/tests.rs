@@ -116,6 +116,24 @@ fn clusters_stay_together_and_the_picture_is_the_same_again() {
 }
 
 #[test]
+fn points_that_lie_apart_keep_their_neighbors() {
+    // The same picture whatever the unit, though exp(-distance squared) is 0 in f32 in the larger.
+    let (rows, dimension) = clusters(20);
+    let larger: Vec<f32> = rows.iter().map(|value| value * 1024.0).collect();
+    let settings = Settings {
+        perplexity: 10.0,
+        ..Settings::default()
+    };
+    let kept = |rows: &[f32]| {
+        let picture = tsne(rows, dimension, &settings).unwrap();
+        let kept = preservation(&picture.neighbors, &picture.points);
+        kept.mean().unwrap()
+    };
+    let (small, large) = (kept(&rows), kept(&larger));
+    assert!((small - large).abs() < 0.03, "{small} {large}");
+}
+
+#[test]
 fn few_and_equal_rows_have_a_place_too() {
     for count in [1, 2, 7, 8, 9, 40] {
         let picture = tsne(&vec![0.5; count * 4], 4, &Settings::default()).unwrap();

@@ -181,5 +181,13 @@ mod tests {
         assert_eq!(found, [[1, 2], [0, 2]]);
         assert!(genuine.is_empty());
         assert_eq!(meetings.worst(4.0, 1)[0].len(), 1);
+        // Of one person the farthest is the worst.
+        let alone = Meetings {
+            people: &[0, 0, 0, 1],
+            ..meetings
+        };
+        let [_, genuine] = alone.worst(1.0, 5);
+        let found: Vec<[usize; 2]> = genuine.iter().map(|meeting| meeting.faces).collect();
+        assert_eq!(found, [[0, 2], [0, 1], [1, 2]]);
     }
 }
