@@ -32,13 +32,13 @@ pub const PORTRAIT_DETECTOR_SIDE_PX: u32 = 320;
 pub const ALBUM_DETECTOR_SIDE_PX: u32 = 640;
 
 /// Which faces of a picture count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Faces {
-    /// Every face that is found: albums.
+    /// Every face that is found: albums
     All,
-    /// The one nearest to the picture's middle: pictures of one person, as LFW's.
+    /// The one nearest to the picture's middle: pictures of one person, as LFW's
     Central,
-    /// The picture is a face already, cut as `usher-train prepare` cuts them.
+    /// The picture is a face already, cut as `usher-train prepare` cuts them
     Aligned,
 }
 

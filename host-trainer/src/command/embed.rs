@@ -24,23 +24,11 @@ pub struct Arguments {
     #[command(flatten)]
     embedding: EmbeddingArguments,
     /// Which faces of a picture count
-    #[arg(long, value_enum, default_value_t)]
-    faces: Which,
+    #[arg(long, value_enum, default_value = "all")]
+    faces: Faces,
     /// The file to write
     #[arg(long)]
     out: PathBuf,
-}
-
-/// Which faces of a picture count.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-enum Which {
-    /// Every face
-    #[default]
-    All,
-    /// The one nearest to the middle
-    Central,
-    /// The picture is a face, as `prepare` cuts them
-    Aligned,
 }
 
 /// A row of the matrix.
@@ -56,13 +44,11 @@ struct Row<'a> {
 /// # Errors
 /// If model or pictures are unusable, no face is found, or the file cannot be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let faces = match arguments.faces {
-        Which::All => Faces::All,
-        Which::Central => Faces::Central,
-        Which::Aligned => Faces::Aligned,
-    };
     let photos = Photos::open(&arguments.photos)?;
-    let set = arguments.embedding.source().embed(&photos, faces)?;
+    let set = arguments
+        .embedding
+        .source()
+        .embed(&photos, arguments.faces)?;
     eprint!("{}", set.left_out());
     ensure!(
         !set.faces.is_empty(),

@@ -30,8 +30,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Which faces of a picture count
-    #[arg(long, value_enum, default_value_t = Which::All)]
-    faces: Which,
+    #[arg(long, value_enum, default_value = "all")]
+    faces: Faces,
     /// Only people with at least that many pictures
     #[arg(long, default_value_t = 1, value_name = "PICTURES")]
     at_least: usize,
@@ -55,17 +55,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Which faces of a picture count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Which {
-    /// Every face found: albums
-    All,
-    /// The one nearest to the middle: pictures of one person
-    Central,
-    /// The picture is a face already, as `usher-train prepare` cuts them
-    Aligned,
-}
-
 /// Draws.
 ///
 /// # Errors
@@ -80,12 +69,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let source = arguments.embedding.source();
     let manifest = source.manifest()?;
     let photos = Photos::open(&arguments.photos)?.with_at_least(arguments.at_least);
-    let faces = match arguments.faces {
-        Which::All => Faces::All,
-        Which::Central => Faces::Central,
-        Which::Aligned => Faces::Aligned,
-    };
-    let set = source.embed(&photos, faces)?;
+    let set = source.embed(&photos, arguments.faces)?;
     eprint!("{}", set.left_out());
     if set.faces.is_empty() {
         bail!(
