@@ -71,7 +71,7 @@ pub struct Face {
     pub path: PathBuf,
     /// SHA-256 of the picture's file.
     pub digest: [u8; 32],
-    /// Its person, as far as the folders tell.
+    /// Its person, as far as the folders tell: of several faces in a picture the largest is meant.
     pub label: Option<String>,
     /// Its number among the faces of its picture, from 0.
     pub index: usize,
@@ -133,6 +133,12 @@ pub enum EmbeddingsError {
     )]
     NoPictures {
         /// The folder.
+        path: PathBuf,
+    },
+    /// A name that is no text, which no list could hold.
+    #[error("expected names in UTF-8, found {path:?}; rename it")]
+    NotUtf8 {
+        /// The file or folder.
         path: PathBuf,
     },
     /// The cache cannot be written.
@@ -221,15 +227,17 @@ impl Source {
                 Err(error) => set.unreadable.push((photo.path.clone(), error.to_string())),
                 Ok(found) if found.is_empty() => set.without_face.push(photo.path.clone()),
                 Ok(found) => {
-                    set.faces
-                        .extend(found.into_iter().enumerate().map(|(index, found)| Face {
-                            path: photo.path.clone(),
-                            digest,
-                            label: photo.label.clone(),
-                            index,
-                            detection: found.detection,
-                            embedding: found.embedding,
-                        }))
+                    let named = largest(&found);
+                    let faces = found.into_iter().enumerate().map(|(index, found)| Face {
+                        path: photo.path.clone(),
+                        digest,
+                        // Whose folder it is tells of one face; the others are bystanders.
+                        label: photo.label.clone().filter(|_| index == named),
+                        index,
+                        detection: found.detection,
+                        embedding: found.embedding,
+                    });
+                    set.faces.extend(faces);
                 }
             }
         }
@@ -344,6 +352,17 @@ impl Worker {
         }
         Ok(found)
     }
+}
+
+/// The place of the face that covers most of its picture; 0 without faces.
+fn largest(faces: &[Found]) -> usize {
+    let area = |face: &Found| {
+        let bounds = face.detection.map(|detection| detection.bounds);
+        bounds.map_or(0.0, |bounds| bounds.width * bounds.height)
+    };
+    let places = faces.iter().enumerate();
+    let largest = places.max_by(|a, b| area(a.1).total_cmp(&area(b.1)));
+    largest.map_or(0, |(place, _)| place)
 }
 
 /// The face nearest to the middle of a picture of that size; none without faces.

@@ -3,14 +3,17 @@
 mod report;
 mod sheets;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use shared::atomic_file;
+use shared::model_id::hex;
 use shared::{ModelManifest, Threshold};
 
 use super::embedding::EmbeddingArguments;
+use super::place;
 use super::verify::DecisionArguments;
-use crate::cluster::store::folders::{Folders, SHEETS, private_folder, put_pending};
+use crate::cluster::store::folders::{Folders, SHEETS, put_pending};
 use crate::cluster::store::{NewFace, State, grow};
 use crate::cluster::{Method, store};
 use crate::embeddings::{EmbeddingSet, Faces, Photos};
@@ -88,7 +91,7 @@ impl Choice {
 /// by the next run into the same folder.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let out = &arguments.out;
-    apart(&arguments.photos, out)?;
+    place::apart(&arguments.photos, out)?;
     let source = arguments.embedding.source();
     let manifest = source.manifest()?;
     let model = format!("{} {}", manifest.name, manifest.model_id());
@@ -111,23 +114,33 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let threshold = threshold(arguments, &manifest, old.as_ref().map(|(state, _)| state))?;
+    let there = old.as_ref().map_or(0, |(state, _)| state.faces.len());
     let photos = Photos::open(&arguments.photos)?.with_at_least(arguments.at_least);
     let set = source.embed(&photos, arguments.faces)?;
     eprint!("{}", set.left_out());
-    let method = arguments.method.method(set.faces.len());
+    let wanted = arguments.method.method(there + set.faces.len());
     let (mut state, mut rows) = match old {
         Some(old) => old,
         None if set.faces.is_empty() => bail!("found no face in {}", arguments.photos.display()),
         None => {
             let d = threshold.value();
             (
-                State::new(model, set.dimension, d, method, arguments.copy),
+                State::new(model, set.dimension, d, wanted, arguments.copy),
                 Vec::new(),
             )
         }
     };
     let before = state.faces.len();
     let new = new_faces(&set)?;
+    // Another method than before only where the faces have become too many for it.
+    let method = match arguments.method {
+        Choice::Auto => wanted,
+        _ if there > 0 && wanted != state.method => bail!(
+            "{} was made by another --method; leave it out, or name another --out",
+            out.display()
+        ),
+        _ => wanted,
+    };
     let grown = grow(&mut state, &mut rows, new, method, threshold)?;
     write(arguments, &mut state, &rows)?;
     let report = Report::new(out, &state, (method, threshold), &set, (before, grown))?;
@@ -136,47 +149,39 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         print!("{}", report.text());
     }
+    let look = match arguments.no_sheets {
+        true => out.join(store::LIST),
+        false => out.join(SHEETS),
+    };
     eprintln!(
         "{}\nnext: look at {}, rename the folders, and add photos by: usher-train cluster MORE --out {}",
         out.join(store::LIST).display(),
-        out.join(SHEETS).display(),
+        look.display(),
         out.display()
     );
     Ok(())
 }
 
-/// Refuses to write among the photos or to read what was written.
-fn apart(photos: &Path, out: &Path) -> anyhow::Result<()> {
-    let photos = photos
-        .canonicalize()
-        .with_context(|| format!("cannot read {}", photos.display()))?;
-    // What is not there yet lies in a folder that is.
-    let absolute = std::path::absolute(out)?;
-    let there = absolute.ancestors().find(|folder| folder.exists());
-    let there = there.context("expected a path for --out")?;
-    let rest = absolute.strip_prefix(there)?;
-    let out = there.canonicalize()?.join(rest);
-    if out.starts_with(&photos) || photos.starts_with(&out) {
-        bail!(
-            "expected --out apart from the photos, found {} and {}; name a folder elsewhere",
-            out.display(),
-            photos.display()
-        );
-    }
-    Ok(())
-}
-
-/// D as asked, else that of the clusters there are, else the model's.
+/// That of the clusters there are, else as asked, else the model's.
 fn threshold(
     arguments: &Arguments,
     manifest: &ModelManifest,
     old: Option<&State>,
 ) -> anyhow::Result<Threshold> {
     match old {
-        Some(state) if arguments.decision.threshold.is_none() => {
+        Some(state) => {
+            if let Some(asked) = arguments.decision.threshold
+                && asked != state.threshold
+            {
+                bail!(
+                    "{} was made with D = {}, found --threshold {asked}; leave it out, or name another --out",
+                    arguments.out.display(),
+                    state.threshold
+                );
+            }
             Ok(Threshold::new(state.threshold)?)
         }
-        _ => arguments.decision.threshold(manifest),
+        None => arguments.decision.threshold(manifest),
     }
 }
 
@@ -185,11 +190,7 @@ fn new_faces(set: &EmbeddingSet) -> anyhow::Result<Vec<NewFace<'_>>> {
         let path = std::path::absolute(&face.path)?;
         Ok(NewFace {
             path,
-            digest: face
-                .digest
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            digest: hex(&face.digest),
             index: face.index,
             label: face.label.clone(),
             place: face.detection.as_ref().map(Into::into),
@@ -202,12 +203,7 @@ fn new_faces(set: &EmbeddingSet) -> anyhow::Result<Vec<NewFace<'_>>> {
 /// State first, then folders and sheets, then the state that says they are done.
 fn write(arguments: &Arguments, state: &mut State, rows: &[f32]) -> anyhow::Result<()> {
     let out = &arguments.out;
-    if !out.exists() {
-        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let made = parent.map_or(Ok(()), std::fs::create_dir_all);
-        made.and_then(|()| private_folder(out))
-            .with_context(|| format!("cannot make {}", out.display()))?;
-    }
+    atomic_file::private_folder(out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut folders = Folders::find(out)?;
     state.write(out, rows)?;
     put_pending(state, out, &mut folders)?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use shared::atomic_file::{self, Readers};
 
 use super::embedding::EmbeddingArguments;
+use super::place;
 use crate::embeddings::{EmbeddingSet, Faces, Photos};
 
 /// Write the embeddings of all faces of a folder into a safetensors file
@@ -44,6 +45,7 @@ struct Row<'a> {
 /// # Errors
 /// If model or pictures are unusable, no face is found, or the file cannot be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    place::file(&arguments.out, "safetensors", &[])?;
     let photos = Photos::open(&arguments.photos)?;
     let set = arguments
         .embedding

@@ -8,6 +8,7 @@ use shared::atomic_file::{self, Readers};
 use shared::{ModelManifest, SquaredL2, Threshold};
 
 use super::embedding::EmbeddingArguments;
+use super::place;
 use crate::drawing;
 use crate::embeddings::{Face, Faces, Photos};
 use crate::verification::meaning::Meaning;
@@ -58,8 +59,9 @@ impl DecisionArguments {
         match self.threshold {
             Some(threshold) => Ok(Threshold::new(threshold)?),
             None => {
-                let context = "or name D itself by --threshold, or calibrate the model";
-                let point = manifest.operating_point(&self.point).context(context)?;
+                let point = manifest.operating_point(&self.point);
+                let point = point
+                    .map_err(|error| anyhow::anyhow!("{error}; or name D itself by --threshold"))?;
                 Ok(point.threshold)
             }
         }
@@ -101,6 +103,9 @@ struct Picture {
 /// # Errors
 /// If model or pictures are unusable, or a picture shows no face.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(out) = &arguments.out {
+        place::file(out, "png", &[&arguments.first, &arguments.second])?;
+    }
     let source = arguments.embedding.source();
     let manifest = source.manifest()?;
     let threshold = arguments.decision.threshold(&manifest)?;

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use shared::atomic_file::{self, Readers};
 
 use super::embedding::EmbeddingArguments;
+use super::place;
 use crate::drawing;
 use crate::embeddings::{EmbeddingSet, Faces, Photos};
 use crate::explore::page::Page;
@@ -66,6 +67,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             arguments.perplexity
         );
     }
+    place::apart(&arguments.photos, &arguments.out)?;
     let source = arguments.embedding.source();
     let manifest = source.manifest()?;
     let photos = Photos::open(&arguments.photos)?.with_at_least(arguments.at_least);
@@ -119,7 +121,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let svg = picture::svg(&drawn.points, colored, &title);
     let png = drawing::png(&picture::png(&drawn.points, colored))?;
-    std::fs::create_dir_all(&arguments.out)
+    atomic_file::private_folder(&arguments.out)
         .with_context(|| format!("cannot make {}", arguments.out.display()))?;
     let mut written = Vec::new();
     for (file, bytes) in [

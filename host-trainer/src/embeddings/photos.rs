@@ -33,7 +33,8 @@ impl Photos {
     /// that no loop of links is walked.
     ///
     /// # Errors
-    /// [`EmbeddingsError::Read`] and [`EmbeddingsError::NoPictures`], naming the folder.
+    /// [`EmbeddingsError::Read`], [`EmbeddingsError::NotUtf8`] and [`EmbeddingsError::NoPictures`],
+    /// naming the place.
     pub fn open(place: &Path) -> Result<Self, EmbeddingsError> {
         let metadata = std::fs::metadata(place).map_err(|source| read(place, source))?;
         let mut photos = Vec::new();
@@ -96,6 +97,9 @@ fn walk(
         let path = entry.path();
         if is_hidden(&path) {
             continue;
+        }
+        if path.to_str().is_none() {
+            return Err(EmbeddingsError::NotUtf8 { path });
         }
         let kind = entry.file_type().map_err(fail)?;
         if kind.is_dir() {

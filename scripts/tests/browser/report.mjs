@@ -18,6 +18,7 @@ try {
   page.on("request", request => { if (!/^(file|data):/.test(request.url())) asked.push(request.url()); });
   page.on("pageerror", error => wrong.push(String(error)));
   page.on("console", message => { if (message.type() === "error") wrong.push(message.text()); });
+  page.on("dialog", dialog => { wrong.push("a dialog: " + dialog.message()); dialog.dismiss(); });
   await page.goto("file://" + path.resolve(page_file));
   const titles = await page.$$eval("h2", all => all.map(one => one.textContent));
   for (const title of ["In plain words", "Distances", "ROC", "DET", "D, fold by fold"]) assert.ok(titles.includes(title), title);

@@ -21,6 +21,8 @@ try {
   page.on("request", request => { if (!/^(file|data):/.test(request.url())) asked.push(request.url()); });
   page.on("pageerror", error => wrong.push(String(error)));
   page.on("console", message => { if (message.type() === "error") wrong.push(message.text()); });
+  // A name that became a script would open one.
+  page.on("dialog", dialog => { wrong.push("a dialog: " + dialog.message()); dialog.dismiss(); });
   await page.goto("file://" + path.resolve(page_file));
   const count = await page.evaluate(() => window.usher.count);
   assert.ok(count > 0);
@@ -30,6 +32,15 @@ try {
   await page.mouse.move(x, y);
   assert.equal(await page.isVisible("#card"), true, "a card where a face is");
   assert.match(await page.textContent("#check"), /nearest in truth/);
+  const image = await page.evaluate(() => getComputedStyle(document.getElementById("face")).backgroundImage);
+  assert.match(image, /^url\("(data|blob):/, "the face itself on the card");
+
+  await page.mouse.move(500, 400);
+  await page.mouse.down();
+  await page.mouse.move(560, 430, { steps: 3 });
+  await page.mouse.up();
+  const [movedX, movedY] = await page.evaluate(() => window.usher.place(0));
+  assert.ok(Math.hypot(movedX - x - 60, movedY - y - 30) < 2, "dragging moves the picture");
 
   const before = await page.evaluate(() => window.usher.scale);
   await page.mouse.wheel(0, -400);
@@ -48,6 +59,9 @@ try {
     await page.fill("#search", "");
     await page.waitForTimeout(700);
   }
+  const modes = await page.$$eval("#modes button", all => all.map(button => button.textContent));
+  assert.deepEqual(modes, ["Person", "Cluster", "Neighbors"].filter(mode => modes.includes(mode)), "ways to color");
+  if (process.env.CLUSTERS) assert.ok(modes.includes("Cluster"), "clusters that were given are a way to color");
   for (const button of await page.$$("#modes button")) await button.click();
   await page.click("#theme");
   await (await page.$("#modes button")).click();
@@ -69,6 +83,7 @@ try {
   }
   assert.deepEqual(asked, [], "nothing is asked of anybody");
   assert.deepEqual(wrong, [], "no error");
+  assert.ok(frames >= 10, `drawing keeps up: ${frames} frames a second`);
   console.log(`${count} faces, ${frames} frames a second while zooming: all well`);
 } finally {
   await browser.close();

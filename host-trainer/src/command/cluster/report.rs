@@ -118,16 +118,21 @@ impl Report {
     pub(super) fn text(&self) -> String {
         let report = self;
         let mut text = format!(
-            "{} faces: {} clusters, {} lone faces ({}, D = {:.3}, {})\n",
+            "{} faces: {} clusters, {} lone faces ({}, {})\n",
             report.faces,
             report.clusters.len(),
             report.lone,
             match report.method {
-                Method::Average => "average link",
-                Method::Density => "density",
-                Method::Graph => "average link between neighbors",
+                Method::Average => format!("average link, D = {:.3}", report.threshold),
+                Method::Density => format!(
+                    "density; photos added later join within D = {:.3}",
+                    report.threshold
+                ),
+                Method::Graph => format!(
+                    "average link between neighbors, D = {:.3}",
+                    report.threshold
+                ),
             },
-            report.threshold,
             report.model
         );
         let new = &report.new;

@@ -8,7 +8,7 @@ use shared::Detection;
 use shared::atomic_file::{self, Readers};
 
 use crate::cluster::store::State;
-use crate::cluster::store::folders::{Folders, LONE, SHEETS, private_folder};
+use crate::cluster::store::folders::{Folders, LONE, SHEETS};
 use crate::drawing;
 use crate::embeddings::thumbnail;
 use crate::parallel;
@@ -20,21 +20,23 @@ const SHEET_FACES: usize = 96;
 
 /// A contact sheet for each cluster that changed, and for the lone faces.
 pub(super) fn draw(state: &State, folders: &Folders, out: &Path) -> anyhow::Result<()> {
-    let changed: HashSet<Option<u32>> = state
+    let sheets = out.join(SHEETS);
+    let mut changed: HashSet<Option<u32>> = state
         .pending
         .iter()
         .map(|face| state.faces[*face].cluster)
         .collect();
+    // And for those that an earlier run drew none for.
+    let all = state.faces.iter().map(|face| face.cluster);
+    changed.extend(all.filter(|cluster| !sheets.join(file(*cluster)).exists()));
     let mut faces = BTreeMap::<Option<u32>, Vec<usize>>::new();
     for (index, face) in state.faces.iter().enumerate() {
         if changed.contains(&face.cluster) {
             faces.entry(face.cluster).or_default().push(index);
         }
     }
-    let sheets = out.join(SHEETS);
-    if !sheets.exists() {
-        private_folder(&sheets).with_context(|| format!("cannot make {}", sheets.display()))?;
-    }
+    atomic_file::private_folder(&sheets)
+        .with_context(|| format!("cannot make {}", sheets.display()))?;
     let all: Vec<(Option<u32>, Vec<usize>)> = faces.into_iter().collect();
     let one = |(): &mut (), (cluster, members): &(Option<u32>, Vec<usize>)| -> anyhow::Result<()> {
         let mut members = members.clone();
@@ -58,23 +60,23 @@ pub(super) fn draw(state: &State, folders: &Folders, out: &Path) -> anyhow::Resu
             shown if shown < count => format!("{count} faces, {shown} shown"),
             _ => format!("{count} faces"),
         };
-        let (file, title, note) = match cluster {
-            Some(number) => (
-                format!("cluster-{number:04}.png"),
-                folders.name(*number),
-                "nearest to the middle first",
-            ),
-            None => (
-                format!("{LONE}.png"),
-                "lone faces".to_owned(),
-                "each like no other",
-            ),
+        let (title, note) = match cluster {
+            Some(number) => (folders.name(*number), "nearest to the middle first"),
+            None => ("lone faces".to_owned(), "each like no other"),
         };
         let sheet = drawing::contact_sheet(&pictures, &title, &format!("{shown}, {note}"));
-        let path = sheets.join(file);
+        let path = sheets.join(file(*cluster));
         atomic_file::replace(&path, &drawing::png(&sheet)?, Readers::Owner)
             .with_context(|| format!("cannot write {}", path.display()))
     };
     parallel::map(&all, parallel::cores(), ("sheets", |_| 1), || Ok(()), one)?;
     Ok(())
+}
+
+/// The sheet of a cluster, or of the lone faces.
+fn file(cluster: Option<u32>) -> String {
+    match cluster {
+        Some(number) => format!("cluster-{number:04}.png"),
+        None => format!("{LONE}.png"),
+    }
 }

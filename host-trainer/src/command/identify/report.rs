@@ -146,6 +146,13 @@ impl Report {
         }
         if let Some(score) = &self.score {
             text += &score.text();
+            if self.left_out > 0 {
+                let _ = writeln!(
+                    text,
+                    "{} pictures without a face that could be found are in none of these numbers",
+                    self.left_out
+                );
+            }
         }
         text
     }
