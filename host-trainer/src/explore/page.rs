@@ -45,8 +45,13 @@ impl Page<'_> {
     }
 
     fn data(&self) -> Value {
-        let round = |value: &f32| (f64::from(*value) * 1000.0).round() / 1000.0;
-        let points: Vec<f64> = self.points.as_flattened().iter().map(round).collect();
+        // Whatever the picture's size: the page fits it into the window.
+        let values = self.points.as_flattened();
+        let most = values
+            .iter()
+            .fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
+        let round = |value: &f32| (f64::from(*value / most) * 1e5).round() / 1e3;
+        let points: Vec<f64> = values.iter().map(round).collect();
         json!({
             "title": self.title,
             "model": self.model,

@@ -28,6 +28,8 @@ try {
   assert.ok(count > 0);
   assert.match(await page.textContent("#about"), new RegExp(count.toLocaleString("en")));
 
+  const places = await page.evaluate(count => Array.from({ length: count }, (_, i) => window.usher.place(i).map(Math.round).join()), count);
+  assert.ok(new Set(places).size > count / 2, "faces have places of their own");
   const [x, y] = await page.evaluate(() => window.usher.place(0));
   await page.mouse.move(x, y);
   assert.equal(await page.isVisible("#card"), true, "a card where a face is");
