@@ -1,5 +1,6 @@
 //! `usher-train calibrate`: chooses a model's thresholds for false match rates, with bounds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -14,7 +15,11 @@ use crate::evaluation::material::Material;
 use crate::evaluation::text::{bounds, percent};
 use crate::model_card::{self, grouped};
 use crate::verification::folds::right_at;
+use crate::verification::gallery_size::fpir;
 use crate::verification::rates::Distances;
+
+/// Most characters of a point's name.
+const LONGEST_NAME: usize = 40;
 
 /// Choose a model's thresholds for false match rates and write them into its manifest
 #[derive(Debug, clap::Args)]
@@ -22,6 +27,7 @@ use crate::verification::rates::Distances;
 Examples:
   usher-train calibrate --model models/usher-small.toml --lfw LFW
   usher-train calibrate --photos photos --fmr vault=1e-5
+  usher-train calibrate --lfw LFW --gallery-size 200
   usher-train calibrate --lfw LFW --gallery-size 200 --fpir 0.01
 
 Points that are chosen unless --fmr names them with another rate:
@@ -32,7 +38,8 @@ Points that are chosen unless --fmr names them with another rate:
   duplicate-check  1e-2 finds people enrolled twice, for a person to look at
 A point needs 30 false matches among the comparisons (rule of 30: then the rate is known to 30 % of
 itself, 90 % confidence); without any in n comparisons it may still be 3/n (rule of 3). A default
-point that the pictures cannot support is left out; one that --fmr asks for is an error.")]
+point that the pictures cannot support is left out; one that --fmr asks for, or that the manifest
+has, is an error. So is verify with fewer than 30 comparisons of either kind.")]
 pub struct Arguments {
     #[command(flatten)]
     embedding: EmbeddingArguments,
@@ -41,12 +48,15 @@ pub struct Arguments {
     /// A point and the false match rate that it may not exceed, such as vault=1e-5; repeatable
     #[arg(long, value_name = "NAME=RATE", value_parser = named_rate)]
     fmr: Vec<(String, f64)>,
-    /// Also tell the threshold for a gallery of that many people
-    #[arg(long, value_name = "PEOPLE", requires = "fpir", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Also tell what share of strangers a gallery of that many people takes for somebody
+    #[arg(long, value_name = "PEOPLE", value_parser = clap::value_parser!(u64).range(1..))]
     gallery_size: Option<u64>,
-    /// The wished share of strangers whom that gallery takes for somebody
+    /// The share that is wished: tells the threshold for it
     #[arg(long, value_name = "RATE", requires = "gallery_size", value_parser = share)]
     fpir: Option<f64>,
+    /// Write even if points of the manifest are dropped that the pictures cannot support
+    #[arg(long)]
+    force: bool,
 }
 
 /// What it is calibrated on.
@@ -75,19 +85,32 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 
 fn named_rate(text: &str) -> Result<(String, f64), String> {
     let (name, rate) = text.split_once('=').ok_or("expected NAME=RATE")?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     match name {
-        "" => Err("expected a name before the =".to_owned()),
         VERIFY => Err("verify is the point of best accuracy; choose another name".to_owned()),
+        _ if !(1..=LONGEST_NAME).contains(&name.len()) || !name.bytes().all(plain) => Err(format!(
+            "expected a name of 1 to {LONGEST_NAME} letters a to z, digits, '-' and '_' before the ="
+        )),
         _ => Ok((name.to_owned(), share(rate)?)),
     }
+}
+
+/// The name that `--fmr` gives a second time, if there is one.
+fn twice(fmr: &[(String, f64)]) -> Option<&str> {
+    let mut known = BTreeSet::new();
+    let mut names = fmr.iter().map(|(name, _)| name.as_str());
+    names.find(|name| !known.insert(*name))
 }
 
 /// Calibrates.
 ///
 /// # Errors
-/// If model or data are unusable, or a rate that was asked for is not supported; the manifest is
-/// then as it was.
+/// If model or data are unusable, or the data do not support a rate that was asked for or, without
+/// `--force`, a point that the manifest has; the manifest is then as it was.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(name) = twice(&arguments.fmr) {
+        anyhow::bail!("--fmr: expected each name once, found {name} again; leave one out");
+    }
     let model = &arguments.embedding.model;
     let mut manifest = ModelManifest::read(model)?;
     let source = arguments.embedding.source();
@@ -96,6 +119,22 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let distances = embedded.meetings().distances();
     let wanted = calibration::wanted(&arguments.fmr);
     let calibration = calibrate(&embedded, &distances, &wanted, what)?;
+    let known: Vec<&str> = manifest
+        .operating_points
+        .iter()
+        .map(|it| &*it.name)
+        .collect();
+    let dropped = dropped(&known, &calibration);
+    ensure!(
+        arguments.force || dropped.unsupported.is_empty(),
+        "{} has operating points that these pictures cannot support:\n{}\ngive more pictures, or drop \
+         those points by --force; nothing is written",
+        model.display(),
+        dropped.unsupported.join("\n")
+    );
+    for name in &dropped.unasked {
+        eprintln!("no longer in the manifest: {name}; --fmr {name}=RATE keeps it");
+    }
     let test = match &arguments.place.lfw {
         Some(folder) => Some(Material::lfw(
             ("LFW View 1, test", folder, VIEW_1_TEST),
@@ -114,8 +153,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     print!("{}", summary(&manifest, &embedded, &distances));
     print!("{}", table(&calibration, test.as_ref()));
-    if let (Some(people), Some(fpir)) = (arguments.gallery_size, arguments.fpir) {
-        print!("{}", gallery(&distances, people, fpir));
+    match (arguments.gallery_size, arguments.fpir) {
+        (Some(people), Some(fpir)) => print!("{}", gallery(&distances, people, fpir)),
+        (Some(people), None) => print!("{}", in_gallery(&calibration, people)),
+        (None, _) => (),
     }
     println!("\n{}", model.display());
     if let Some(lfw) = &arguments.place.lfw {
@@ -126,6 +167,50 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+impl Arguments {
+    /// As if given `--lfw LFW` and nothing more.
+    pub(crate) fn on_lfw(embedding: EmbeddingArguments, lfw: PathBuf) -> Self {
+        Self {
+            embedding,
+            place: Place {
+                lfw: Some(lfw),
+                photos: None,
+                pairs: None,
+            },
+            fmr: Vec::new(),
+            gallery_size: None,
+            fpir: None,
+            force: false,
+        }
+    }
+}
+
+/// Points of the manifest that a calibration does not have.
+#[derive(Debug, PartialEq)]
+struct Dropped {
+    /// Each with the reason, where the comparisons do not support it.
+    unsupported: Vec<String>,
+    /// Names of those that were not asked for.
+    unasked: Vec<String>,
+}
+
+fn dropped(known: &[&str], calibration: &Calibration) -> Dropped {
+    let mut dropped = Dropped {
+        unsupported: Vec::new(),
+        unasked: Vec::new(),
+    };
+    for name in known {
+        let mut left_out = calibration.left_out.iter();
+        let mut chosen = calibration.points.iter();
+        if let Some((_, why)) = left_out.find(|(wish, _)| wish.name == *name) {
+            dropped.unsupported.push(format!("{name}: {why}"));
+        } else if !chosen.any(|chosen| chosen.point.name == *name) {
+            dropped.unasked.push((*name).to_owned());
+        }
+    }
+    dropped
 }
 
 impl Place {
@@ -263,35 +348,27 @@ fn gallery(distances: &Distances, people: u64, fpir: f64) -> String {
     text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_named_rate_has_a_name_and_a_rate() {
-        assert_eq!(named_rate("vault=1e-5"), Ok(("vault".to_owned(), 1e-5)));
-        for text in [
-            "vault",
-            "=0.1",
-            "vault=2",
-            "vault=0",
-            "vault=x",
-            "verify=0.1",
-        ] {
-            assert!(named_rate(text).is_err(), "{text}");
-        }
+/// How often a gallery of that size takes a stranger for somebody, point by point.
+fn in_gallery(calibration: &Calibration, people: u64) -> String {
+    let mut text = format!(
+        "\nStrangers whom a gallery of {} people takes for somebody (FPIR = 1 - (1 - FMR)^N)\n",
+        grouped(people)
+    );
+    for chosen in &calibration.points {
+        let point = &chosen.point;
+        let interval = point.fmr_interval;
+        let interval = interval.map(|bounds| bounds.map(|fmr| fpir(fmr, people)));
+        text.push_str(&format!(
+            "{:<16} {:>7}  95 %: {}\n",
+            point.name,
+            point
+                .fmr
+                .map_or("-".to_owned(), |fmr| percent(fpir(fmr, people))),
+            bounds(interval, percent)
+        ));
     }
-
-    #[test]
-    fn a_gallery_is_told_its_threshold_or_why_not() {
-        let impostor = (0..100_000).map(|i| 1.0 + i as f32 / 100_000.0).collect();
-        let distances = Distances::new(vec![0.5, 1.5], impostor);
-        let told = gallery(&distances, 10, 0.1);
-        assert!(
-            told.contains("FMR of 1.05e-2: D 1.0105, where 50.0 %"),
-            "{told}"
-        );
-        let told = gallery(&distances, 1000, 0.01);
-        assert!(told.contains("rule of 3"), "{told}");
-    }
+    text + "For a rate of your own: --fpir\n"
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub struct Arguments {
     #[command(flatten)]
     place: Place,
     /// Compare no more pairs than that, evenly from all
-    #[arg(long, value_name = "PAIRS", value_parser = clap::value_parser!(u32).range(40..))]
+    #[arg(long, value_name = "PAIRS", conflicts_with = "card", value_parser = clap::value_parser!(u32).range(40..))]
     pairs_limit: Option<u32>,
     /// A false accept rate to tell VAL at; repeatable [default: 1e-2, 1e-3 and 1e-4 if supported]
     #[arg(long, value_name = "RATE", value_parser = share)]
@@ -58,8 +58,8 @@ pub struct Arguments {
     #[arg(long, value_name = "PAIRS", default_value = "300", value_parser = clap::value_parser!(u32).range(20..))]
     sweep_pairs: u32,
     /// List that many of the worst errors of either kind, with their pictures' paths
-    #[arg(long, value_name = "COUNT")]
-    worst: Option<usize>,
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    worst: Option<u32>,
     /// Write a page with charts into this HTML file: one file, works offline, may be shown to others
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     html: Option<PathBuf>,
@@ -99,19 +99,24 @@ struct OpenSet {
     #[arg(long)]
     open_set: bool,
     /// People in each gallery
-    #[arg(long, value_name = "PEOPLE", default_value = "100")]
+    #[arg(
+        long,
+        value_name = "PEOPLE",
+        requires = "open_set",
+        default_value = "100"
+    )]
     gallery_size: usize,
     /// Pictures enrolled of each
-    #[arg(long, value_name = "PICTURES", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PICTURES", requires = "open_set", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     templates: u16,
     /// Galleries drawn
-    #[arg(long, value_name = "GALLERIES", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "GALLERIES", requires = "open_set", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     repeats: u16,
     /// What the draws start from
-    #[arg(long, default_value = "1")]
+    #[arg(long, requires = "open_set", default_value = "1")]
     seed: u64,
     /// Shares of strangers taken for somebody at which FNIR is told
-    #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "0.1,0.01", value_parser = share)]
+    #[arg(long, value_name = "RATES", requires = "open_set", value_delimiter = ',', default_value = "0.1,0.01", value_parser = share)]
     fpir: Vec<f64>,
 }
 
@@ -147,6 +152,37 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 impl Arguments {
+    /// As if given `--lfw LFW --card` and nothing more.
+    pub(crate) fn on_lfw(embedding: EmbeddingArguments, lfw: PathBuf) -> Self {
+        Self {
+            embedding,
+            place: Place {
+                lfw: Some(lfw),
+                photos: None,
+                pairs: None,
+            },
+            pairs_limit: None,
+            far: Vec::new(),
+            groups: None,
+            open_set: OpenSet {
+                open_set: false,
+                gallery_size: 100,
+                templates: 1,
+                repeats: 20,
+                seed: 1,
+                fpir: vec![0.1, 0.01],
+            },
+            sweep: Vec::new(),
+            sweep_pairs: 300,
+            worst: None,
+            html: None,
+            with_faces: false,
+            json: false,
+            card: true,
+            against: None,
+        }
+    }
+
     fn material(&self) -> anyhow::Result<Material> {
         let limit = self.pairs_limit.map(|limit| limit as usize);
         let Place { lfw, photos, pairs } = &self.place;
@@ -176,7 +212,7 @@ impl Arguments {
             },
             groups,
             open_set: galleries,
-            worst: self.worst,
+            worst: self.worst.map(|count| count as usize),
             sweeps: self.sweep.clone(),
             sweep_pairs: self.sweep_pairs as usize,
         })
@@ -219,3 +255,6 @@ fn renew_card(path: &Path, report: &Report) -> anyhow::Result<()> {
     let new = model_card::with_section(&old, model_card::ACCURACY, &card(report));
     atomic_file::replace(path, new.as_bytes(), Readers::Everyone).with_context(context)
 }
+
+#[cfg(test)]
+mod tests;

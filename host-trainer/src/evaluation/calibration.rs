@@ -13,6 +13,10 @@ use crate::verification::rates::{Distances, Unsupported, in_short};
 /// The operating point of best accuracy on the list of pairs.
 pub const VERIFY: &str = "verify";
 
+/// Comparisons of either kind that [`VERIFY`] needs: by the rule of 3 an error rate of 10 % is the
+/// least that they can tell.
+const LEAST_PAIRS: usize = 30;
+
 /// What is chosen unless something else is asked for: name, false match rate.
 pub const DEFAULTS: [(&str, f64); 4] = [
     ("door", 1e-4),
@@ -68,6 +72,16 @@ pub enum CalibrationError {
     /// Too few pairs.
     #[error(transparent)]
     TooFew(#[from] TooFew),
+    /// So few pairs that the best accuracy among them says nothing.
+    #[error(
+        "{VERIFY}: expected at least {LEAST_PAIRS} comparisons of one person and {LEAST_PAIRS} of two people, found {genuine} and {impostor}; rule of 3: even no wrong decision in n comparisons leaves an error rate of 3/n possible (95 % confidence), with fewer than {LEAST_PAIRS} more than 10 %; give more pictures"
+    )]
+    TooFewToVerify {
+        /// Of one person, with faces found.
+        genuine: usize,
+        /// Of two people, with faces found.
+        impostor: usize,
+    },
     /// A distance out of range.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
@@ -100,14 +114,26 @@ pub fn wanted(asked: &[(String, f64)]) -> Vec<Wanted> {
 /// Chooses the points on everything that the material compares; `data` says in words what that is.
 ///
 /// # Errors
-/// [`CalibrationError`] if a rate that was asked for is not supported: fewer than 30 false matches.
+/// [`CalibrationError`] if a rate that was asked for is not supported: fewer than 30 false matches;
+/// or with fewer than 30 pairs of either kind.
 pub fn calibrate(
     embedded: &Embedded,
     distances: &Distances,
     wanted: &[Wanted],
     data: &str,
 ) -> Result<Calibration, CalibrationError> {
-    let best = best_threshold(&embedded.folds().concat())?;
+    let pairs = embedded.folds().concat();
+    let found = |genuine: bool| {
+        let pairs = pairs.iter();
+        pairs
+            .filter(|pair| pair.distance.is_some() && pair.genuine == genuine)
+            .count()
+    };
+    let (genuine, impostor) = (found(true), found(false));
+    if genuine.min(impostor) < LEAST_PAIRS {
+        return Err(CalibrationError::TooFewToVerify { genuine, impostor });
+    }
+    let best = best_threshold(&pairs)?;
     let mut chosen = vec![(
         VERIFY.to_owned(),
         best.threshold,
@@ -205,7 +231,11 @@ mod tests {
             pictures: Vec::new(),
             people: whose,
             names: (0..people).map(|person| person.to_string()).collect(),
-            folds: vec![vec![[0, 1], [0, each]]],
+            // Of each person the first two pictures, and the first with the next one's.
+            folds: (0..people)
+                .map(|person| person * each)
+                .map(|at| vec![[at, at + 1], [at, (at + each) % (people * each)]])
+                .collect(),
             all: true,
             pair_groups: Vec::new(),
         };
@@ -252,6 +282,24 @@ mod tests {
         let said = error.to_string();
         assert!(said.contains("door: expected at least 300000"), "{said}");
         assert!(said.contains("rule of 3:"), "{said}");
+    }
+
+    #[test]
+    fn verify_needs_thirty_comparisons_of_either_kind() {
+        let calibrated = |people, faces_lost: usize| {
+            let (material, mut embeddings) = circle(people, 3);
+            embeddings[..faces_lost].fill(None);
+            let embedded = Embedded::of(&material, embeddings);
+            let distances = embedded.meetings().distances();
+            calibrate(&embedded, &distances, &[], "").map(|found| found.points.len())
+        };
+        assert_eq!(calibrated(30, 0).unwrap(), 1);
+        // The first picture is in a pair of either kind, and in one with the last person's.
+        let error = calibrated(31, 1).unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with("verify: expected at least 30"), "{said}");
+        assert!(said.contains("found 30 and 29; rule of 3"), "{said}");
+        assert!(calibrated(29, 0).is_err());
     }
 
     #[test]

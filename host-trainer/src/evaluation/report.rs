@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::verification::curve::{EqualError, RatePoint};
 use crate::verification::folds::CrossValidation;
@@ -153,12 +153,18 @@ pub struct WorstErrors {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WorstPair {
     /// Paths below the folder of pictures.
+    #[serde(serialize_with = "lossily")]
     pub pictures: [PathBuf; 2],
     /// Their places among the material's pictures.
     #[serde(skip)]
     pub places: [usize; 2],
     /// Squared L2.
     pub distance: f32,
+}
+
+/// Writes paths with a replacement character for what is not UTF-8: Serde's own way is an error.
+fn lossily<S: Serializer>(paths: &[PathBuf; 2], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.each_ref().map(|path| path.to_string_lossy()))
 }
 
 /// What pictures are put through.

@@ -10,7 +10,7 @@ use shared::{
 };
 
 use super::embedded::compare;
-use super::material::{Material, Places};
+use super::material::{Material, Picture, Places};
 use super::report::{Sweep, SweepKind, SweepPoint};
 use crate::dataset::augment::photo::{self, Toning};
 use crate::embeddings::{EmbeddingsError, PORTRAIT_DETECTOR_SIDE_PX, Source, most_central};
@@ -60,7 +60,7 @@ impl SweepKind {
 /// at that threshold.
 ///
 /// # Errors
-/// [`EmbeddingsError`] if model, detector or a picture is unusable.
+/// [`EmbeddingsError`] if model or detector is unusable, or a picture cannot be read.
 pub fn sweep(
     material: &Material,
     source: &Source,
@@ -89,7 +89,9 @@ pub fn sweep(
     };
     let work = |pipeline: &mut Pipeline, place: &usize| {
         let picture = &material.pictures[*place];
-        let frame = picture::decode(&picture.bytes()?, &picture.path)?;
+        let Some(frame) = decode(picture)? else {
+            return Ok(vec![None; 1 + changes.len()]);
+        };
         embed(pipeline, &frame, &changes, *place).map_err(|source| EmbeddingsError::Pipeline {
             path: picture.path.clone(),
             source: Box::new(source),
@@ -121,6 +123,16 @@ pub fn sweep(
             .collect(),
     });
     Ok(sweeps.collect())
+}
+
+/// The picture; none where its file is no sound picture, which then counts as one without a face, as
+/// in [`Embedded::new`](super::embedded::Embedded::new). LFW's protocol needs each of its pictures.
+fn decode(picture: &Picture) -> Result<Option<Frame>, EmbeddingsError> {
+    match picture::decode(&picture.bytes()?, &picture.path) {
+        Ok(frame) => Ok(Some(frame)),
+        Err(error) if picture.held().is_some() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 fn point(
@@ -248,6 +260,25 @@ mod tests {
         let mean = values().sum::<f64>() / count;
         let spread = values().map(|value| (value - mean).abs()).sum::<f64>() / count;
         (mean, spread)
+    }
+
+    #[test]
+    fn a_file_that_is_no_picture_is_one_without_a_face() {
+        let folder = tempfile::tempdir().unwrap();
+        let png = folder.path().join("sound.png");
+        checkered().into_image().save(&png).unwrap();
+        std::fs::write(folder.path().join("broken.png"), "no picture").unwrap();
+        let list = folder.path().join("pairs.tsv");
+        std::fs::write(&list, "broken.png\tsound.png\tsame\n").unwrap();
+        let material = Material::pair_file(&list, None).unwrap();
+        let [broken, sound] = &material.pictures[..] else {
+            panic!("{material:?}");
+        };
+        assert_eq!(decode(broken).unwrap(), None);
+        assert_eq!(decode(sound).unwrap(), Some(checkered()));
+        // A file that is gone is no matter of pictures.
+        std::fs::remove_file(&png).unwrap();
+        assert!(decode(sound).is_err());
     }
 
     #[test]

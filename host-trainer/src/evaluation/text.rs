@@ -1,6 +1,7 @@
 //! A report in words, for a terminal and for a model's card.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::report::{Report, Sweep, SweepKind, WorstPair};
 use crate::model_card::grouped;
@@ -361,7 +362,7 @@ fn sweep(sweep: &Sweep) -> String {
 fn worst_pairs(title: &str, pairs: &[WorstPair]) -> String {
     let mut text = format!("\n{title}\n");
     for pair in pairs {
-        let [first, second] = pair.pictures.each_ref().map(|path| path.display());
+        let [first, second] = pair.pictures.each_ref().map(|path| printable(path));
         let _ = writeln!(text, "  {:.4}  {first}  {second}", pair.distance);
     }
     if pairs.is_empty() {
@@ -370,9 +371,28 @@ fn worst_pairs(title: &str, pairs: &[WorstPair]) -> String {
     text
 }
 
+/// A path with '?' for every control character, so that it stays on its line.
+fn printable(path: &Path) -> String {
+    path.to_string_lossy()
+        .replace(|letter: char| letter.is_control(), "?")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_stays_on_its_line() {
+        let pair = WorstPair {
+            pictures: ["a\nb/1.jpg".into(), "c\t\u{1b}[2J/é.jpg".into()],
+            places: [0, 1],
+            distance: 0.5,
+        };
+        assert_eq!(
+            worst_pairs("T", &[pair]),
+            "\nT\n  0.5000  a?b/1.jpg  c??[2J/é.jpg\n"
+        );
+    }
 
     #[test]
     fn shares_and_bounds_are_short() {

@@ -112,7 +112,7 @@ impl Meetings<'_> {
                     let list = &mut lists[usize::from(meeting.genuine)];
                     list.push(meeting);
                     // Now and then, so that millions of errors never lie in memory.
-                    if list.len() >= 2 * count + 1024 {
+                    if list.len() >= count.saturating_mul(2).saturating_add(1024) {
                         cut(list, meeting.genuine);
                     }
                 }
@@ -181,6 +181,7 @@ mod tests {
         assert_eq!(found, [[1, 2], [0, 2]]);
         assert!(genuine.is_empty());
         assert_eq!(meetings.worst(4.0, 1)[0].len(), 1);
+        assert_eq!(meetings.worst(4.0, usize::MAX)[0].len(), 2);
         // Of one person the farthest is the worst.
         let alone = Meetings {
             people: &[0, 0, 0, 1],

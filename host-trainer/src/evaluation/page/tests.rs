@@ -83,3 +83,22 @@ fn faces_are_on_it_only_when_given() {
     let page = html(&report(), &[], Some(&faces));
     assert!(page.contains("data:image/jpeg;base64,AQID"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_name_that_is_not_utf_8_is_shown_as_well_as_it_can_be() {
+    use std::os::unix::ffi::OsStringExt;
+    let mut report = report();
+    let name = std::ffi::OsString::from_vec(b"a/\xff.jpg".to_vec());
+    report.worst.as_mut().unwrap().false_matches[0].pictures[1] = name.into();
+    assert!(html(&report, &[], None).contains("a/\u{fffd}.jpg"));
+    assert!(serde_json::to_string(&report).is_ok());
+}
+
+#[test]
+fn only_lfw_is_said_to_be_of_public_figures() {
+    let page = html(&report(), &[], None);
+    let choice =
+        "data.data.name.startsWith(\"LFW\")\n    ? \"Rates hold for these pictures: public figures";
+    assert!(page.contains(choice), "{page}");
+}
