@@ -9,6 +9,7 @@ use shared::atomic_file::{self, Readers};
 
 use crate::command::calibrate::share;
 use crate::command::embedding::EmbeddingArguments;
+use crate::command::place;
 use crate::dataset::lfw::VIEW_2;
 use crate::evaluation::evaluate::{Questions, evaluate};
 use crate::evaluation::material::Material;
@@ -127,6 +128,17 @@ struct OpenSet {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let (Some(old), Some(lfw)) = (&arguments.against, &arguments.place.lfw) {
         return against::run(arguments, lfw, old);
+    }
+    if let Some(page) = &arguments.html {
+        place::file(page, "html", &[])?;
+    }
+    if arguments.card {
+        let card = arguments.embedding.model.with_extension("md");
+        anyhow::ensure!(
+            card.is_file(),
+            "expected the model's card at {}, found none; leave out --card, or export the model anew",
+            card.display()
+        );
     }
     let material = arguments.material()?;
     let questions = arguments.questions(&material)?;

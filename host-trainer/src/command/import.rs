@@ -13,6 +13,8 @@ use shared::{
     Preprocessing, Resampling, SquaredL2, manifest,
 };
 
+use super::embedding::EmbeddingArguments;
+use super::{calibrate, evaluate};
 use crate::model_card;
 use crate::model_files::ModelFiles;
 
@@ -49,7 +51,8 @@ pub struct Arguments {
     /// Where the network comes from, for the card
     #[arg(long, default_value = "not stated")]
     source: String,
-    /// LFW's folder: the recipe is compared with likely others on View 1
+    /// LFW's folder: the recipe is compared with likely others on View 1, the model calibrated there
+    /// and evaluated on View 2
     #[arg(long)]
     lfw: Option<PathBuf>,
     /// The face detector, for --lfw
@@ -96,11 +99,25 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for file in files.paths() {
         println!("{}", file.display());
     }
-    eprintln!(
-        "next: usher-train calibrate --model {0} --lfw LFW; usher-train evaluate --model {0} --lfw LFW --card",
-        files.manifest().display()
-    );
-    Ok(())
+    let Some(lfw) = &arguments.lfw else {
+        eprintln!(
+            "next: usher-train calibrate --model {0} --lfw LFW; usher-train evaluate --model {0} --lfw LFW --card",
+            files.manifest().display()
+        );
+        return Ok(());
+    };
+    let embedding = EmbeddingArguments {
+        model: files.manifest(),
+        detector: arguments.detector.clone(),
+        detector_side: None,
+        cache: None,
+        no_cache: false,
+    };
+    calibrate::run(&calibrate::Arguments::on_lfw(
+        embedding.clone(),
+        lfw.clone(),
+    ))?;
+    evaluate::run(&evaluate::Arguments::on_lfw(embedding, lfw.clone()))
 }
 
 fn manifest(arguments: &Arguments, onnx: &[u8]) -> anyhow::Result<ModelManifest> {
