@@ -22,6 +22,7 @@ use report::Report;
 /// Sort the faces of photos by who they are: a folder and a contact sheet per person
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: usher-train cluster photos --out people\n\
+    D of `verify` is for two pictures; for purer clusters take a smaller --threshold.\n\n\
     Then rename people/cluster-0001 to a name, and add more photos any time:\n\
     usher-train cluster new-photos --out people\n\
     Clusters keep their numbers and names; new faces join them or make new ones.\n\n\
@@ -203,7 +204,12 @@ fn new_faces(set: &EmbeddingSet) -> anyhow::Result<Vec<NewFace<'_>>> {
 /// State first, then folders and sheets, then the state that says they are done.
 fn write(arguments: &Arguments, state: &mut State, rows: &[f32]) -> anyhow::Result<()> {
     let out = &arguments.out;
-    atomic_file::private_folder(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let cannot = || format!("cannot make {} a folder of yours alone", out.display());
+    atomic_file::private_folder(out).with_context(cannot)?;
+    // An empty folder that was there already: the names of those in it are nobody else's business.
+    #[cfg(unix)]
+    std::fs::set_permissions(out, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .with_context(cannot)?;
     let mut folders = Folders::find(out)?;
     state.write(out, rows)?;
     put_pending(state, out, &mut folders)?;

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
@@ -19,8 +20,9 @@ use shared::{Detection, Embedding, Landmarks, Point, Rect};
 
 use super::{EmbeddingsError, Faces, Found, Source};
 
-/// Pictures after which a file is written: what a run that is cut off loses at most.
+/// Pictures, or the time, after which a file is written: what a run that is cut off loses at most.
 const PART: usize = 512;
+const PART_TIME: Duration = Duration::from_secs(20);
 /// More files than this are made one.
 const MAX_FILES: usize = 8;
 /// Changes whenever the same pictures would be embedded otherwise than before.
@@ -41,7 +43,24 @@ pub(super) struct Cache {
     dimension: usize,
     known: HashMap<Key, Vec<Found>>,
     files: Vec<PathBuf>,
-    fresh: Mutex<Vec<(Key, Vec<Found>)>>,
+    fresh: Mutex<Fresh>,
+}
+
+/// What is not yet written.
+struct Fresh {
+    pictures: Vec<(Key, Vec<Found>)>,
+    /// When the last file was written, or work began.
+    since: Instant,
+}
+
+impl Default for Fresh {
+    fn default() -> Self {
+        let since = Instant::now();
+        Self {
+            pictures: Vec::new(),
+            since,
+        }
+    }
 }
 
 impl Cache {
@@ -89,11 +108,11 @@ impl Cache {
         }
         let part = {
             let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-            fresh.push((picture, found.to_vec()));
-            if fresh.len() < PART {
+            fresh.pictures.push((picture, found.to_vec()));
+            if fresh.pictures.len() < PART && fresh.since.elapsed() < PART_TIME {
                 return Ok(());
             }
-            std::mem::take(&mut *fresh)
+            std::mem::take(&mut *fresh).pictures
         };
         self.write(&part).map(|_| ())
     }
@@ -102,7 +121,8 @@ impl Cache {
     pub(super) fn finish(mut self) -> Result<(), EmbeddingsError> {
         let fresh = std::mem::take(&mut self.fresh)
             .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner)
+            .pictures;
         if !fresh.is_empty() {
             self.write(&fresh)?;
         }

@@ -23,6 +23,10 @@ try {
   const titles = await page.$$eval("h2", all => all.map(one => one.textContent));
   for (const title of ["In plain words", "Distances", "ROC", "DET", "D, fold by fold"]) assert.ok(titles.includes(title), title);
   assert.equal(await page.$$eval("section svg", all => all.filter(svg => svg.querySelector("path")).length) >= 3, true, "charts with lines");
+  // The footer comes last: a page that broke half-way has none.
+  assert.match(await page.textContent("footer"), /Distances are squared L2/);
+  assert.ok(titles.includes("The worst false non-matches"), "worst errors that were asked for");
+  assert.equal(titles.includes("Pictures made worse"), Boolean(process.env.SWEEPS), "sweeps if they were asked for");
   const main = await page.innerHTML("main");
   for (const none of ["NaN", "undefined", "Infinity", "null"]) assert.ok(!main.includes(none), none + " on the page");
   assert.match(await page.textContent(".figure b"), /^\d+\.\d\d %$/);
