@@ -1,7 +1,7 @@
 //! Embeddings on disk, found by the content of a picture.
 //!
 //! A folder for each model, detector and choice of faces; in it safetensors files of many pictures:
-//! `pictures` u8 [pictures, 32] (SHA-256 of their files), `counts` u32 [pictures] (faces of each),
+//! `pictures` u8 [pictures, 32] (SHA-256 of their files), `counts`, a u32 for each picture (faces of it),
 //! `boxes` f32 [faces, 5] (left, top, width, height, score), `landmarks` f32 [faces, 10] and
 //! `embeddings` f32 [faces, dimension]. A file is named by its own SHA-256, so that a damaged one is
 //! noticed; it is then said and its pictures are embedded again. Any of it may be deleted at any

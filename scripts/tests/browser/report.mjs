@@ -25,7 +25,9 @@ try {
   assert.equal(await page.$$eval("section svg", all => all.filter(svg => svg.querySelector("path")).length) >= 3, true, "charts with lines");
   // The footer comes last: a page that broke half-way has none.
   assert.match(await page.textContent("footer"), /Distances are squared L2/);
-  assert.ok(titles.includes("The worst false non-matches"), "worst errors that were asked for");
+  const worst = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).worst);
+  const shown = (worst?.false_matches.length ?? 0) + (worst?.false_non_matches.length ?? 0);
+  assert.equal(await page.$$eval(".pair img", all => all.length), 2 * shown, "both faces of each error that was asked for");
   assert.equal(titles.includes("Pictures made worse"), Boolean(process.env.SWEEPS), "sweeps if they were asked for");
   const main = await page.innerHTML("main");
   for (const none of ["NaN", "undefined", "Infinity", "null"]) assert.ok(!main.includes(none), none + " on the page");

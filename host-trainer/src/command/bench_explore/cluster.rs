@@ -16,7 +16,7 @@ use crate::command::cluster::Choice;
 /// What is clustered, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Safetensors with embeddings, f32 [N, D], and if people are known persons, i64 [N]
+    /// Safetensors with embeddings, f32 [N, D], and if people are known persons, N numbers of i64
     #[arg(long, required_unless_present = "made")]
     matrix: Option<PathBuf>,
     /// Make so many faces of 128 numbers
