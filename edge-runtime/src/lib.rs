@@ -9,6 +9,7 @@
 //! Time enters with each frame ([`clock`]), so a recording always gives the same run. The rule above all others: a
 //! stranger is never greeted by somebody's name. [`consensus`] lets no single frame decide, [`presence`] lets no name
 //! outlive its face, and [`session`] says unknown when nothing is agreed on.
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod camera;

@@ -1,4 +1,5 @@
 //! `usher`: the kiosk's command line.
+#![forbid(unsafe_code)]
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! Trains FaceNet-style embedders, exports them to ONNX, measures them: the rooms behind
 //! `usher-train`.
 
+#![forbid(unsafe_code)]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a test's panic is its report")

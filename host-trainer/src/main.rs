@@ -1,4 +1,5 @@
 //! `usher-train`: reads the command line and calls the command.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 pub mod error;
 pub mod format;
 pub mod name;
+pub mod search;
 
 use std::fmt;
 use std::io::Read;
@@ -15,6 +16,7 @@ use crate::model_id::ModelId;
 use crate::operating_point::Threshold;
 
 pub use error::GalleryError;
+pub use search::Nearest;
 
 /// Most people in one gallery.
 pub const MAX_IDENTITIES: usize = 10_000;
@@ -41,15 +43,6 @@ pub struct Identity {
     id: IdentityId,
     name: String,
     templates: Vec<Embedding>,
-}
-
-/// The identity whose best template is closest to a probe.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Nearest {
-    /// Whose template it is.
-    pub identity: IdentityId,
-    /// How far it is.
-    pub distance: SquaredL2,
 }
 
 /// What a gallery says about a probe.

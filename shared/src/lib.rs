@@ -28,13 +28,16 @@
 
 pub mod align;
 pub mod atomic_file;
+#[cfg(feature = "inference")]
 pub mod detector;
 pub mod distance;
+#[cfg(feature = "inference")]
 pub mod embedder;
 pub mod embedding;
 pub mod frame;
 pub mod gallery;
 pub mod geometry;
+#[cfg(feature = "inference")]
 pub mod inference;
 pub mod landmarks;
 pub mod manifest;
@@ -42,17 +45,21 @@ pub mod model_id;
 pub mod normalize;
 pub mod operating_point;
 pub mod picture;
+#[cfg(feature = "inference")]
 pub mod pipeline;
 pub mod preprocessing;
 
 pub use align::{AlignError, AlignedFace, Similarity};
+#[cfg(feature = "inference")]
 pub use detector::{Detection, Detector, DetectorError};
 pub use distance::{DistanceError, SquaredL2};
+#[cfg(feature = "inference")]
 pub use embedder::{Embedder, EmbedderError};
 pub use embedding::{Embedding, EmbeddingError};
 pub use frame::{Frame, FrameError};
 pub use gallery::{Decision, Gallery, GalleryError, Identity, IdentityId, Nearest};
 pub use geometry::{Point, Rect};
+#[cfg(feature = "inference")]
 pub use inference::{InferenceError, OnnxModel};
 pub use landmarks::Landmarks;
 pub use manifest::{ManifestError, ModelManifest, TrainingData};
@@ -60,5 +67,6 @@ pub use model_id::ModelId;
 pub use normalize::FaceTensor;
 pub use operating_point::{OperatingPoint, Threshold, ThresholdError};
 pub use picture::PictureError;
+#[cfg(feature = "inference")]
 pub use pipeline::{Pipeline, PipelineError};
 pub use preprocessing::{Alignment, ColorOrder, Preprocessing, Resampling};
