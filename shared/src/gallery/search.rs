@@ -147,3 +147,18 @@ impl Found {
         }
     }
 }
+
+/// The codes of a template's compact form, -127 to 127 each.
+///
+/// The template that they stand for is the unit vector in their direction.
+pub fn compact(template: &Embedding) -> Vec<i8> {
+    let most = template
+        .values()
+        .iter()
+        .fold(0.0_f32, |most, v| most.max(v.abs()));
+    template
+        .values()
+        .iter()
+        .map(|v| (v / most * 127.0).round() as i8)
+        .collect()
+}
