@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod disk;
-//mod every_bit;
+mod every_bit;
 mod faults;
 //mod golden;
 mod kiosk;
