@@ -7,7 +7,7 @@
 mod disk;
 mod every_bit;
 mod faults;
-//mod golden;
+mod golden;
 mod kiosk;
 mod operations;
 mod power_cut;
