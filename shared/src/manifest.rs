@@ -82,9 +82,29 @@ impl ModelManifest {
             .take(MAX_FILE_BYTES)
             .read_to_string(&mut text)
             .map_err(unreadable)?;
-        let manifest = parse(&text, path)?;
+        ModelManifest::from_toml(&text, path)
+    }
+
+    /// Reads and checks a manifest's text; `path` is what errors name.
+    ///
+    /// # Errors
+    /// [`ManifestError`], naming file, line and field.
+    pub fn from_toml(text: &str, path: &Path) -> Result<ModelManifest, ManifestError> {
+        let manifest = parse(text, path)?;
         check::check(&manifest, path)?;
         Ok(manifest)
+    }
+
+    /// The manifest's text; `path` is what errors name.
+    ///
+    /// # Errors
+    /// [`ManifestError`] when a field is out of its range.
+    pub fn to_toml(&self, path: &Path) -> Result<String, ManifestError> {
+        check::check(self, path)?;
+        toml::to_string(self).map_err(|source| ManifestError::Unwritable {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Writes the manifest in place of the file at `path`, whole or not at all.
@@ -92,11 +112,7 @@ impl ModelManifest {
     /// # Errors
     /// [`ManifestError`] when a field is out of its range or the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), ManifestError> {
-        check::check(self, path)?;
-        let text = toml::to_string(self).map_err(|source| ManifestError::Unwritable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = self.to_toml(path)?;
         atomic_file::replace(path, text.as_bytes(), Readers::Everyone).map_err(|source| {
             ManifestError::Write {
                 path: path.to_owned(),

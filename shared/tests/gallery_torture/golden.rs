@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use shared::atomic_file::{self, Readers};
-use shared::gallery::frame::{Head, MARK};
+use shared::gallery::frame::{HEAD_BYTES, Head, MARK};
 use shared::gallery::header::HEADER_BYTES;
 use shared::gallery::key::SealKind;
 use shared::gallery::search::TemplateForm;
@@ -267,4 +267,26 @@ fn append(bytes: &mut Vec<u8>, kind: u8, person: u32, change: &[u8]) {
     let digest = shared::gallery::frame::digest(&previous, &frame);
     bytes.extend(frame);
     bytes.extend(digest);
+}
+
+/// The golden plain file as the fuzz target `gallery_bodies` takes it: bodies without heads and digests.
+#[test]
+fn golden_bodies_are_a_seed_of_the_fuzz_target() {
+    let bytes = fs::read(golden("gallery-2.0-plain.gallery")).unwrap();
+    let mut seed = vec![bytes[10], bytes[44], bytes[80]];
+    let mut at = HEADER_BYTES;
+    while at < bytes.len() {
+        let head = Head::decode(&bytes[at..]).unwrap();
+        let body = &bytes[at + HEAD_BYTES..][..head.payload_bytes];
+        seed.extend([bytes[at + 8], bytes[at + 12]]);
+        seed.extend((body.len() as u16).to_le_bytes());
+        seed.extend(body);
+        at += head.frame_bytes();
+    }
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let path = seeds.join("gallery_bodies/gallery-2.0");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &seed).unwrap();
+    }
+    assert_eq!(fs::read(&path).unwrap(), seed);
 }
