@@ -67,6 +67,10 @@ pub const MAX_COHORT: usize = 1000;
 pub const MAX_LABEL_CHARS: usize = 32;
 /// Lines of history that a gallery keeps; older ones are forgotten.
 pub const MAX_HISTORY: usize = 10_000;
+/// Most removals that a gallery keeps; with history and backups they fit into one record.
+pub const MAX_REMOVALS: usize = 200_000;
+/// Most backups that a gallery keeps note of.
+pub const MAX_BACKUPS: usize = 5_000;
 /// Longest operating point, in bytes of TOML.
 const MAX_POINT_BYTES: usize = 4096;
 

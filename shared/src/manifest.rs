@@ -17,8 +17,8 @@ pub use error::ManifestError;
 
 /// The manifest format that this build reads and writes.
 pub const FORMAT: u32 = 1;
-/// Longest manifest read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Longest manifest, in bytes: reading one takes up to a hundred times its size.
+pub const MAX_FILE_BYTES: u64 = 128 << 10;
 
 /// What a device must know of a network to run it, and a person to trust it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ impl ModelManifest {
         let mut text = String::new();
         std::fs::File::open(path)
             .map_err(unreadable)?
-            .take(MAX_FILE_BYTES)
+            .take(MAX_FILE_BYTES + 1)
             .read_to_string(&mut text)
             .map_err(unreadable)?;
         ModelManifest::from_toml(&text, path)
@@ -90,6 +90,12 @@ impl ModelManifest {
     /// # Errors
     /// [`ManifestError`], naming file, line and field.
     pub fn from_toml(text: &str, path: &Path) -> Result<ModelManifest, ManifestError> {
+        if text.len() as u64 > MAX_FILE_BYTES {
+            return Err(ManifestError::Read {
+                path: path.to_owned(),
+                source: std::io::ErrorKind::FileTooLarge.into(),
+            });
+        }
         let manifest = parse(text, path)?;
         check::check(&manifest, path)?;
         Ok(manifest)

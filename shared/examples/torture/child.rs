@@ -5,9 +5,7 @@ use std::process::ExitCode;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use shared::gallery::{
-    Consent, Enrollee, GalleryError, IdentityId, NewTemplate, RemovalReason,
-};
+use shared::gallery::{Consent, Enrollee, GalleryError, IdentityId, NewTemplate, RemovalReason};
 
 use crate::place::{DESK, NOON, Place, face};
 

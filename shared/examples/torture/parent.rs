@@ -85,7 +85,11 @@ fn torture(asked: &Asked, lane: u64, kills: usize) -> Counts {
     let mut counts = Counts::default();
     let mut rng = ChaCha8Rng::seed_from_u64(asked.seed ^ (lane << 32));
     while counts.kills < kills {
-        let name = format!("usher-torture-{}-{lane}-{}", std::process::id(), counts.kills);
+        let name = format!(
+            "usher-torture-{}-{lane}-{}",
+            std::process::id(),
+            counts.kills
+        );
         let folder = asked.folder.join(name);
         let place = Place::make(&folder);
         let mut known = Known::default();

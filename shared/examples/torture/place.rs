@@ -99,6 +99,8 @@ pub(crate) fn face(name: &str) -> Embedding {
         (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let raw = (0..DIMENSION).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let raw = (0..DIMENSION)
+        .map(|_| rng.random_range(-1.0..1.0))
+        .collect();
     Embedding::from_raw(raw).unwrap()
 }

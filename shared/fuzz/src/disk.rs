@@ -65,7 +65,9 @@ impl Storage for MemoryDisk {
 
     fn create(&self, path: &Path) -> io::Result<MemoryFile> {
         let file = Rc::<RefCell<Vec<u8>>>::default();
-        self.0.borrow_mut().insert(path.to_owned(), Rc::clone(&file));
+        self.0
+            .borrow_mut()
+            .insert(path.to_owned(), Rc::clone(&file));
         Ok(MemoryFile(file))
     }
 

@@ -19,6 +19,9 @@ pub fn within_memory<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     let done = work();
     let peak = MEMORY.peak_usage().saturating_sub(before);
     let most = 4 * bytes + (16 << 20);
-    assert!(peak <= most, "expected at most {most} bytes of memory for {bytes} bytes of input, found {peak}");
+    assert!(
+        peak <= most,
+        "expected at most {most} bytes of memory for {bytes} bytes of input, found {peak}"
+    );
     done
 }

@@ -26,7 +26,10 @@ fuzz_target!(|input: &[u8]| {
         for template in before.embeddings(known.id()) {
             assert!(store.gallery().search(&template).best.is_some());
         }
-        assert_eq!(before.named(known.name()).map(|known| known.id()).ok(), Some(known.id()));
+        assert_eq!(
+            before.named(known.name()).map(|known| known.id()).ok(),
+            Some(known.id())
+        );
     }
     let by = By {
         operator: "fuzz",

@@ -14,7 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
     let path = Path::new("model.toml");
     let read = within_memory(bytes.len(), || ModelManifest::from_toml(text, path));
     let Ok(manifest) = read else { return };
-    let text = manifest.to_toml(path).expect("what was read can be written");
+    let text = manifest
+        .to_toml(path)
+        .expect("what was read can be written");
     let again = ModelManifest::from_toml(&text, path).expect("what was written can be read");
     assert_eq!(again, manifest);
 });

@@ -178,6 +178,14 @@ impl Gallery {
                     number: removal.person,
                 })
             }
+            Change::Remove(_) if self.removals.len() >= MAX_REMOVALS => {
+                unfit("more removals than a gallery keeps")
+            }
+            Change::Settings(settings)
+                if settings.rotation.is_some() && self.dimension > rotation::MAX_DIMENSION =>
+            {
+                unfit("a rotation of templates of more numbers than one is drawn for")
+            }
             Change::Cohort(strangers) => self.check_strangers(strangers, MAX_COHORT),
             Change::OperatingPoint(text) => match point(text) {
                 Some(_) => Ok(()),
@@ -185,6 +193,9 @@ impl Gallery {
             },
             Change::Backup(backup) if backup.name.len() > consent::MAX_WORDS_BYTES => {
                 unfit("a long name of a backup")
+            }
+            Change::Backup(_) if self.backups.len() >= MAX_BACKUPS => {
+                unfit("more backups than a gallery keeps note of")
             }
             Change::Ledger(ledger) if ledger.history.len() > MAX_HISTORY => {
                 unfit("a history longer than is kept")

@@ -73,6 +73,10 @@
 //! | 11 backup | gallery | name (string), made at, last sequence u64, next person u32 |
 //! | 12 ledger | gallery | next person u32, newest time, removals, backups, history: what a compaction keeps |
 //!
+//! A sequence longer than it may be is refused before it is read: 100 templates, places or negative anchors,
+//! 1,000 strangers, 200,000 removals, 5,000 backups, 10,000 lines of history. A rotation goes with up to
+//! 1,024 numbers.
+//!
 //! A record with an empty operator is carried over by a compaction and is no history. A consent is: SHA-256 of the text (32 bytes), given at, operator (string), expires at. A template is: label
 //! (option of string), taken at, numbers (bytes: 4 x D, f32, or D, i8; of unit length). Variant 0 is the
 //! first record of a file and stands nowhere else. An enrollment is one record, so a person is enrolled

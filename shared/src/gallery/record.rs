@@ -1,12 +1,16 @@
 //! What a record says, in postcard. See [`super::format`].
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::IdentityId;
 use super::consent::{Consent, WallTime};
 use super::frame::FrameKind;
+use super::{MAX_ANCHORS, MAX_BACKUPS, MAX_COHORT, MAX_HISTORY, MAX_REMOVALS, MAX_TEMPLATES};
 
 /// A record's body.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -30,21 +34,28 @@ pub(super) enum Change<'a> {
     #[serde(borrow)]
     Enroll(Enroll<'a>),
     /// The person has more templates.
-    AddTemplates(#[serde(borrow)] Vec<StoredTemplate<'a>>),
+    AddTemplates(
+        #[serde(borrow, deserialize_with = "at_most::<_, _, MAX_TEMPLATES>")]
+        Vec<StoredTemplate<'a>>,
+    ),
     /// The person keeps these templates alone, by their places from 0, rising.
-    KeepTemplates(Vec<u32>),
+    KeepTemplates(#[serde(deserialize_with = "at_most::<_, _, MAX_TEMPLATES>")] Vec<u32>),
     /// The person has another name.
     Rename(#[serde(borrow)] Cow<'a, str>),
     /// The person's consent is given anew.
     Consent(Consent),
     /// Faces that were taken for the person and are somebody else's.
-    AddNegativeAnchors(#[serde(borrow)] Vec<StoredTemplate<'a>>),
+    AddNegativeAnchors(
+        #[serde(borrow, deserialize_with = "at_most::<_, _, MAX_ANCHORS>")] Vec<StoredTemplate<'a>>,
+    ),
     /// A person is no longer enrolled.
     Remove(Removal),
     /// The operating point that decides, in TOML as in a manifest.
     OperatingPoint(#[serde(borrow)] Cow<'a, str>),
     /// The strangers that a match must beat; replaces those before.
-    Cohort(#[serde(borrow)] Vec<StoredTemplate<'a>>),
+    Cohort(
+        #[serde(borrow, deserialize_with = "at_most::<_, _, MAX_COHORT>")] Vec<StoredTemplate<'a>>,
+    ),
     /// The file was sealed anew, by another key.
     KeyRotation,
     /// A copy of the file was made.
@@ -67,9 +78,9 @@ pub(super) struct Enroll<'a> {
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
     pub(super) consent: Consent,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "at_most::<_, _, MAX_TEMPLATES>")]
     pub(super) templates: Vec<StoredTemplate<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "at_most::<_, _, MAX_ANCHORS>")]
     pub(super) anchors: Vec<StoredTemplate<'a>>,
 }
 
@@ -125,9 +136,43 @@ pub struct Backup {
 pub(super) struct Ledger {
     pub(super) next_id: u32,
     pub(super) newest: WallTime,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_REMOVALS>")]
     pub(super) removals: Vec<Removal>,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_BACKUPS>")]
     pub(super) backups: Vec<Backup>,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_HISTORY>")]
     pub(super) history: Vec<Entry>,
+}
+
+/// A sequence of at most so many; a longer one is refused before it takes the device's memory.
+fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct AtMost<T, const MOST: usize>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for AtMost<T, MOST> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MOST} of them")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<T>, A::Error> {
+            let told = sequence.size_hint().unwrap_or(0);
+            let mut taken = Vec::with_capacity(told.min(MOST));
+            while let Some(one) = sequence.next_element()? {
+                if taken.len() == MOST {
+                    return Err(A::Error::invalid_length(MOST + 1, &self));
+                }
+                taken.push(one);
+            }
+            Ok(taken)
+        }
+    }
+
+    deserializer.deserialize_seq(AtMost::<T, MOST>(PhantomData))
 }
 
 /// One line of a gallery's history.

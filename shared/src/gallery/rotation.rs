@@ -14,6 +14,10 @@ use zeroize::Zeroize;
 
 use crate::embedding::Embedding;
 
+/// Most numbers of a template that is rotated: the matrix has half the square of it, and a forged file
+/// must not exhaust a device.
+pub const MAX_DIMENSION: usize = 1024;
+
 /// A secret orthogonal matrix.
 #[derive(Clone, PartialEq)]
 pub struct Rotation {

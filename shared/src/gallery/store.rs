@@ -832,6 +832,11 @@ fn draw_rotation(rotated: bool, dimension: usize) -> Result<Option<Rotation>, Ga
     if !rotated {
         return Ok(None);
     }
+    if dimension > rotation::MAX_DIMENSION {
+        return Err(GalleryError::Unfitting {
+            found: "a rotation of templates of more than 1,024 numbers",
+        });
+    }
     let seed = seal::random().map_err(|source| GalleryError::Randomness { source })?;
     Ok(Some(Rotation::from_seed(seed, dimension)))
 }

@@ -102,7 +102,10 @@ impl SimulatedDisk {
 
     /// The content of a file as the running system sees it.
     pub(crate) fn content(&self, path: &Path) -> Option<Vec<u8>> {
-        self.0.borrow().content(path).map(|content| content.to_vec())
+        self.0
+            .borrow()
+            .content(path)
+            .map(|content| content.to_vec())
     }
 
     /// Puts a file there, lasting.

@@ -55,7 +55,9 @@ fn files() -> Files {
         let enrollee = enrollee(&format!("Person {number}"), &[template()]);
         let id = store.enroll(&enrollee, DESK).unwrap();
         store.add_templates(id, &[template()], DESK).unwrap();
-        store.rename(id, &format!("Renamed {number}"), DESK).unwrap();
+        store
+            .rename(id, &format!("Renamed {number}"), DESK)
+            .unwrap();
     }
     assert_eq!(store.gallery().people(), PEOPLE);
     drop(store);
@@ -84,7 +86,11 @@ fn open(gallery: Vec<u8>, counter: Option<&[u8]>) -> Result<OpenReport, GalleryE
 }
 
 /// Does a thing for every number below `count` that is chosen, on all processors; returns how many were.
-fn for_each(count: usize, chosen: impl Fn(usize) -> bool + Sync, check: impl Fn(usize) + Sync) -> usize {
+fn for_each(
+    count: usize,
+    chosen: impl Fn(usize) -> bool + Sync,
+    check: impl Fn(usize) + Sync,
+) -> usize {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -144,20 +150,24 @@ fn every_cut_of_the_file_is_noticed() {
     let files = files();
     let base = files.boundaries[0];
     let between_records = AtomicUsize::new(0);
-    let done = for_each(files.gallery.len(), |_length| true, |length| {
-        let cut = || files.gallery[..length].to_vec();
-        let with_counter = open(cut(), Some(&files.counter));
-        assert!(with_counter.is_err(), "{length} bytes with a counter");
-        match open(cut(), None) {
-            Err(_noticed) => assert!(length < base, "{length} bytes"),
-            Ok(report) => {
-                assert!(length >= base && report.without_counter, "{length} bytes");
-                let before = files.boundaries.iter().rfind(|&&at| at <= length).unwrap();
-                assert_eq!(report.cut_bytes, (length - before) as u64, "{length} bytes");
-                between_records.fetch_add(usize::from(length == *before), Ordering::Relaxed);
+    let done = for_each(
+        files.gallery.len(),
+        |_length| true,
+        |length| {
+            let cut = || files.gallery[..length].to_vec();
+            let with_counter = open(cut(), Some(&files.counter));
+            assert!(with_counter.is_err(), "{length} bytes with a counter");
+            match open(cut(), None) {
+                Err(_noticed) => assert!(length < base, "{length} bytes"),
+                Ok(report) => {
+                    assert!(length >= base && report.without_counter, "{length} bytes");
+                    let before = files.boundaries.iter().rfind(|&&at| at <= length).unwrap();
+                    assert_eq!(report.cut_bytes, (length - before) as u64, "{length} bytes");
+                    between_records.fetch_add(usize::from(length == *before), Ordering::Relaxed);
+                }
             }
-        }
-    });
+        },
+    );
     // The one exception: it is not the end of the file, and nothing is cut off.
     assert_eq!(between_records.into_inner(), files.boundaries.len() - 1);
     println!("cuts: {done} lengths, with and without a counter");
@@ -170,11 +180,17 @@ fn every_flipped_bit_and_every_cut_of_the_counter_is_noticed() {
         let mut flipped = files.counter.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         let error = open(files.gallery.clone(), Some(&flipped)).unwrap_err();
-        assert!(matches!(error, GalleryError::Counter { .. }), "bit {bit}: {error}");
+        assert!(
+            matches!(error, GalleryError::Counter { .. }),
+            "bit {bit}: {error}"
+        );
     }
     for length in 0..files.counter.len() {
         let cut = &files.counter[..length];
         let error = open(files.gallery.clone(), Some(cut)).unwrap_err();
-        assert!(matches!(error, GalleryError::Counter { .. }), "{length}: {error}");
+        assert!(
+            matches!(error, GalleryError::Counter { .. }),
+            "{length}: {error}"
+        );
     }
 }

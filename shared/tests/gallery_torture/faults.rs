@@ -175,7 +175,9 @@ impl Covered {
                 // It is there and sound, or can be made.
                 match kiosk::open(&disk, Key(1)) {
                     Ok(_opened) => {}
-                    Err(GalleryError::Missing { .. }) => drop(kiosk::create(&disk, Key(1)).unwrap()),
+                    Err(GalleryError::Missing { .. }) => {
+                        drop(kiosk::create(&disk, Key(1)).unwrap())
+                    }
                     Err(error) => panic!("{failing:?}: {error}"),
                 }
             }

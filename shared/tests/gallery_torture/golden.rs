@@ -80,9 +80,7 @@ fn write_once(path: &Path, sealing: Sealing<'_>) {
     let ada = store.enroll(&ada, DESK).unwrap();
     let cy = enrollee("Cy", vec![template(STRANGER, None)]);
     let cy = store.enroll(&cy, DESK).unwrap();
-    store
-        .back_up(&folder.path().join("monday"), DESK)
-        .unwrap();
+    store.back_up(&folder.path().join("monday"), DESK).unwrap();
     store.remove(cy, RemovalReason::Asked, DESK).unwrap();
     let bo = enrollee("Bo", vec![template(STRANGER, None), template(BO, None)]);
     let bo = store.enroll(&bo, DESK).unwrap();
@@ -133,10 +131,19 @@ fn check(gallery: &Gallery, ada_is: &str) {
     let [removal] = gallery.removals() else {
         panic!("one removal")
     };
-    assert_eq!((removal.person().number(), removal.reason), (2, RemovalReason::Asked));
+    assert_eq!(
+        (removal.person().number(), removal.reason),
+        (2, RemovalReason::Asked)
+    );
     assert_eq!(gallery.backups_with(removal.person()).len(), 1);
     let acts: Vec<Act> = gallery.history().map(|entry| entry.act).take(5).collect();
-    let expected = [Act::Wrote, Act::Enrolled, Act::Enrolled, Act::BackedUp, Act::Removed];
+    let expected = [
+        Act::Wrote,
+        Act::Enrolled,
+        Act::Enrolled,
+        Act::BackedUp,
+        Act::Removed,
+    ];
     assert_eq!(acts, expected);
 }
 
@@ -154,7 +161,10 @@ fn read_and_write(name: &str, sealing: Sealing<'_>) {
         accept_loss: false,
     };
     let (mut store, report) = GalleryStore::open(&copy, &opening).unwrap();
-    assert!(report.without_counter && report.cut_bytes == 0, "{report:?}");
+    assert!(
+        report.without_counter && report.cut_bytes == 0,
+        "{report:?}"
+    );
     let ada = store.gallery().named("Ada Lovelace").unwrap().id();
     store.rename(ada, "Ada", DESK).unwrap();
     store.compact(DESK).unwrap();
@@ -193,7 +203,10 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn golden_of_another_major_version_is_refused() {
     for (major, words) in [
-        (1, "found format 1.0; that was before consents were kept and files sealed: enroll again"),
+        (
+            1,
+            "found format 1.0; that was before consents were kept and files sealed: enroll again",
+        ),
         (3, "found format 3.0; update usher"),
     ] {
         let (_folder, path) = changed(|bytes| bytes[8] = major);
@@ -215,20 +228,36 @@ fn golden_of_a_newer_minor_version_is_read_and_never_written() {
         append(bytes, 2, 1, b"\x04\x03Ada");
     });
     let before = fs::read(&path).unwrap();
-    check(&Gallery::read(&path, &model(), Sealing::Plain).unwrap(), "Ada");
+    check(
+        &Gallery::read(&path, &model(), Sealing::Plain).unwrap(),
+        "Ada",
+    );
     let opening = Opening {
         sealing: Sealing::Plain,
         model: None,
         accept_loss: false,
     };
     let error = GalleryStore::open(&path, &opening).err().unwrap();
-    assert!(matches!(error, GalleryError::Newer { major: 2, minor: 1, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            GalleryError::Newer {
+                major: 2,
+                minor: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(error.to_string().contains("update usher"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
     // The same in a file that says it is of this version is no gallery of this build's.
     let (_folder, path) = changed(|bytes| append(bytes, 0, 0, &[13, 1, 2, 3]));
     let error = Gallery::read(&path, &model(), Sealing::Plain).unwrap_err();
-    assert!(error.to_string().contains("a body that is no record"), "{error}");
+    assert!(
+        error.to_string().contains("a body that is no record"),
+        "{error}"
+    );
 }
 
 /// Makes the header's digest fit again.

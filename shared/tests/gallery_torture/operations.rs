@@ -108,7 +108,9 @@ impl Script {
 /// A face of nobody.
 pub(crate) fn embedding(rng: &mut ChaCha8Rng, dimension: usize) -> Embedding {
     loop {
-        let raw = (0..dimension).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let raw = (0..dimension)
+            .map(|_| rng.random_range(-1.0..1.0))
+            .collect();
         if let Ok(embedding) = Embedding::from_raw(raw) {
             return embedding;
         }

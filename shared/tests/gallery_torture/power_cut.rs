@@ -101,7 +101,11 @@ fn settled(versions: &[Arc<Vec<u8>>], unsynced: Unsynced, rng: &mut ChaCha8Rng) 
     if versions.len() == 1 {
         return Arc::clone(old);
     }
-    let longest = versions.iter().map(|version| version.len()).max().unwrap_or(0);
+    let longest = versions
+        .iter()
+        .map(|version| version.len())
+        .max()
+        .unwrap_or(0);
     match unsynced {
         Unsynced::Dropped => Arc::clone(old),
         Unsynced::Kept => Arc::clone(new),

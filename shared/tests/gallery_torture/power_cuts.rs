@@ -120,7 +120,9 @@ impl Allowed {
         if disk.platter().fingerprint().is_multiple_of(16) {
             let before = store.gallery().people();
             let templates = [a_template()];
-            store.enroll(&enrollee("Newcomer", &templates), DESK).unwrap();
+            store
+                .enroll(&enrollee("Newcomer", &templates), DESK)
+                .unwrap();
             drop(store);
             let again = [&self.before, &self.after]
                 .into_iter()
@@ -136,7 +138,10 @@ impl Allowed {
         for picture in [&self.before, &self.after].into_iter().flatten() {
             match kiosk::open(disk, picture.key) {
                 Ok((store, report)) => {
-                    assert!(!report.without_counter && report.lost == 0, "{case}: {report:?}");
+                    assert!(
+                        !report.without_counter && report.lost == 0,
+                        "{case}: {report:?}"
+                    );
                     assert!(!store.awaits_compaction(), "{case}");
                     let found = Picture::of(store.gallery(), picture.key);
                     let fits = |allowed: &Option<Picture>| allowed.as_ref() == Some(&found);
