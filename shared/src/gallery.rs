@@ -272,6 +272,11 @@ impl fmt::Debug for Identity {
 }
 
 impl IdentityId {
+    /// The identity with this number, 1 and up: as a gallery gave it.
+    pub fn from_number(number: u32) -> IdentityId {
+        IdentityId(number)
+    }
+
     /// The bare number, 1 and up.
     pub fn number(self) -> u32 {
         self.0
