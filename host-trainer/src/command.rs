@@ -13,6 +13,7 @@ pub mod evaluate;
 pub mod export;
 pub mod identify;
 pub mod import;
+mod material;
 mod place;
 pub mod plot;
 pub mod prepare;

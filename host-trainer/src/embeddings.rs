@@ -227,7 +227,7 @@ impl Source {
                 Err(error) => set.unreadable.push((photo.path.clone(), error.to_string())),
                 Ok(found) if found.is_empty() => set.without_face.push(photo.path.clone()),
                 Ok(found) => {
-                    let named = largest(&found);
+                    let named = largest(found.iter().map(|face| face.detection.as_ref()));
                     let faces = found.into_iter().enumerate().map(|(index, found)| Face {
                         path: photo.path.clone(),
                         digest,
@@ -355,13 +355,11 @@ impl Worker {
 }
 
 /// The place of the face that covers most of its picture; 0 without faces.
-fn largest(faces: &[Found]) -> usize {
-    let area = |face: &Found| {
-        let bounds = face.detection.map(|detection| detection.bounds);
-        bounds.map_or(0.0, |bounds| bounds.width * bounds.height)
-    };
-    let places = faces.iter().enumerate();
-    let largest = places.max_by(|a, b| area(a.1).total_cmp(&area(b.1)));
+pub fn largest<'a>(faces: impl IntoIterator<Item = Option<&'a Detection>>) -> usize {
+    let area =
+        |face: Option<&Detection>| face.map_or(0.0, |face| face.bounds.width * face.bounds.height);
+    let areas = faces.into_iter().map(area).enumerate();
+    let largest = areas.max_by(|a, b| a.1.total_cmp(&b.1));
     largest.map_or(0, |(place, _)| place)
 }
 

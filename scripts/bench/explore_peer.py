@@ -46,7 +46,7 @@ def made(path, count=10_000, dimension=128):
     person = numpy.minimum(random.zipf(1.6, count), 2000)
     middles = random.normal(size=(2001, 24)) @ random.normal(size=(24, dimension))
     rows = middles[person] + random.normal(size=(count, dimension)) * 3.0
-    write(path, "rows", rows / numpy.linalg.norm(rows, axis=1, keepdims=True))
+    write(path, "embeddings", rows / numpy.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def people(path, count=10_000, dimension=128, persons=500):

@@ -7,11 +7,11 @@ gets empty libraries of the same names instead, bound lazily: 530 MB in place of
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import fetch  # noqa: E402  (scripts/fetch.py)
+import python_peer  # noqa: E402
 
 LOCK = Path(__file__).resolve().parent / "peer.lock"
 # What libtorch_cuda.so and libtorch_nvshmem.so of torch 2.13.0 name, apart from what the CPU libtorch has.
@@ -23,10 +23,6 @@ FROM_LIBTORCH = ["libcudart.so.13", "libcupti.so.13"]
 MEGABYTES = 600
 
 
-def place_in(cache):
-    return cache / f"bench-peer-py{sys.version_info[0]}.{sys.version_info[1]}-{fetch.sha256_of(LOCK)[:8]}"
-
-
 def libtorch(cache):
     """The CPU libtorch of scripts/downloads.json, fetched if need be."""
     artifacts = json.loads((fetch.SCRIPTS / "downloads.json").read_text())["artifacts"]
@@ -35,29 +31,9 @@ def libtorch(cache):
 
 def fetch_peer(cache):
     """The peer: its Python, and the folder that LD_LIBRARY_PATH needs."""
-    why = fetch.onnx_check_impossible()  # the same Pythons, the same platform
-    if why:
-        raise fetch.FetchError("the Python peer", "x86-64 Linux and CPython 3.10 to 3.14", why,
-                               "run scripts/bench-train with such a Python")
-    place = place_in(cache)
-    if not (place / fetch.STAMP).exists() or not (place / "bin" / "python").exists():
-        beside = libtorch(cache)
-        fetch.say(f"Python torch, to measure against\n  fetching the packages of {LOCK.name} (about {MEGABYTES} MB)")
-        began = time.monotonic()
-        with fetch.locked(cache) as temporary:
-            made = temporary / "made"
-            subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(made)], check=True)
-            packages = next((made / "lib").glob("python3*")) / "site-packages"
-            fetch.pip(
-                ["install", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-warn-conflicts",
-                 "--no-compile", "--target", str(packages), "-r", str(LOCK)],
-                temporary,
-                f"the packages of {LOCK.name} could not be installed",
-                "check that pip reaches its package index, then run scripts/bench-train again",
-            )
-            make_empty(made / "cuda", beside / "lib", temporary)
-            fetch.settle(made, place, temporary, "installed")
-        fetch.say(f"  -> {place} ({time.monotonic() - began:.0f} s)")
+    place = python_peer.fetch_peer(
+        cache, "bench-peer", LOCK, "Python torch", MEGABYTES, "scripts/bench-train", before=lambda: libtorch(cache),
+        finish=lambda made, temporary, beside: make_empty(made / "cuda", beside / "lib", temporary))
     return place / "bin" / "python", place / "cuda"
 
 

@@ -13,6 +13,7 @@ use shared::picture;
 
 use crate::config::Config;
 use crate::dataset::folder::entries;
+use crate::doctor::machine::peak_bytes;
 use crate::torch::bench::Stepper;
 use crate::torch::device;
 
@@ -93,16 +94,6 @@ fn say(value: &Value) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{value}")?;
     Ok(out.flush()?)
-}
-
-/// The most memory this process has held; none where the system does not tell.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 fn read_all(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {

@@ -39,7 +39,7 @@ enum What {
         #[command(flatten)]
         embedding: EmbeddingArguments,
     },
-    /// t-SNE: `rows` f32 [n, dimension] in, `points` f32 [n, 2] out
+    /// t-SNE: `embeddings` f32 [n, dimension] in, `points` f32 [n, 2] out
     Tsne {
         /// The matrix, as safetensors
         #[arg(long = "in", value_name = "FILE")]
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     set.faces.len()
                 );
             }
-            write(out, "rows", &rows[..wanted], set.dimension)
+            write(out, "embeddings", &rows[..wanted], set.dimension)
         }
         What::Tsne { input, out } => {
             let (rows, dimension) = matrix(input)?;
@@ -98,20 +98,20 @@ fn write(path: &Path, name: &str, values: &[f32], width: usize) -> anyhow::Resul
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The tensor `rows` of a file, row after row, and the numbers in a row.
+/// The tensor `embeddings` of a file, row after row, and the numbers in a row.
 ///
 /// # Errors
 /// If the file is unreadable or has no such matrix of f32.
-pub fn matrix(path: &Path) -> anyhow::Result<(Vec<f32>, usize)> {
+fn matrix(path: &Path) -> anyhow::Result<(Vec<f32>, usize)> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let context = || {
         format!(
-            "expected a tensor `rows` f32 [n, dimension] in {}",
+            "expected a tensor `embeddings` f32 [n, dimension] in {}",
             path.display()
         )
     };
     let file = SafeTensors::deserialize(&bytes).with_context(context)?;
-    let rows = file.tensor("rows").with_context(context)?;
+    let rows = file.tensor("embeddings").with_context(context)?;
     let (Dtype::F32, &[_, dimension]) = (rows.dtype(), rows.shape()) else {
         bail!("{}, found {:?} {:?}", context(), rows.dtype(), rows.shape());
     };

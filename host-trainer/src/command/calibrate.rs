@@ -8,6 +8,7 @@ use shared::ModelManifest;
 use shared::atomic_file::{self, Readers};
 
 use crate::command::embedding::EmbeddingArguments;
+use crate::command::material::{MaterialArguments, Named};
 use crate::dataset::lfw::{VIEW_1_TEST, VIEW_1_TRAIN};
 use crate::evaluation::calibration::{self, Calibration, VERIFY, calibrate, for_gallery};
 use crate::evaluation::embedded::Embedded;
@@ -44,7 +45,7 @@ pub struct Arguments {
     #[command(flatten)]
     embedding: EmbeddingArguments,
     #[command(flatten)]
-    place: Place,
+    material: MaterialArguments,
     /// A point and the false match rate that it may not exceed, such as vault=1e-5; repeatable
     #[arg(long, value_name = "NAME=RATE", value_parser = named_rate)]
     fmr: Vec<(String, f64)>,
@@ -57,21 +58,6 @@ pub struct Arguments {
     /// Write even if points of the manifest are dropped that the pictures cannot support
     #[arg(long)]
     force: bool,
-}
-
-/// What it is calibrated on.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Place {
-    /// Folder with LFW's pairsDevTrain.txt, pairsDevTest.txt (View 1) and the pictures
-    #[arg(long, value_name = "FOLDER")]
-    lfw: Option<PathBuf>,
-    /// Folder with a folder of pictures per person: all are compared with all
-    #[arg(long, value_name = "FOLDER")]
-    photos: Option<PathBuf>,
-    /// File of pairs: two pictures and the word same or different, separated by tabs
-    #[arg(long, value_name = "FILE")]
-    pairs: Option<PathBuf>,
 }
 
 /// A share between 0 and 1, ends excluded.
@@ -114,7 +100,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let model = &arguments.embedding.model;
     let mut manifest = ModelManifest::read(model)?;
     let source = arguments.embedding.source();
-    let (material, what) = arguments.place.material()?;
+    let (material, what) = material(&arguments.material)?;
     let embedded = Embedded::new(&material, &source)?;
     let distances = embedded.meetings().distances();
     let wanted = calibration::wanted(&arguments.fmr);
@@ -135,7 +121,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for name in &dropped.unasked {
         eprintln!("no longer in the manifest: {name}; --fmr {name}=RATE keeps it");
     }
-    let test = match &arguments.place.lfw {
+    let test = match &arguments.material.lfw {
         Some(folder) => Some(Material::lfw(
             ("LFW View 1, test", folder, VIEW_1_TEST),
             None,
@@ -159,7 +145,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         (None, _) => (),
     }
     println!("\n{}", model.display());
-    if let Some(lfw) = &arguments.place.lfw {
+    if let Some(lfw) = &arguments.material.lfw {
         eprintln!(
             "next: usher-train evaluate --model {} --lfw {}",
             model.display(),
@@ -174,11 +160,7 @@ impl Arguments {
     pub(crate) fn on_lfw(embedding: EmbeddingArguments, lfw: PathBuf) -> Self {
         Self {
             embedding,
-            place: Place {
-                lfw: Some(lfw),
-                photos: None,
-                pairs: None,
-            },
+            material: MaterialArguments::of_lfw(lfw),
             fmr: Vec::new(),
             gallery_size: None,
             fpir: None,
@@ -213,30 +195,27 @@ fn dropped(known: &[&str], calibration: &Calibration) -> Dropped {
     dropped
 }
 
-impl Place {
-    /// The material, and in words what is measured on it.
-    fn material(&self) -> anyhow::Result<(Material, &'static str)> {
-        let (material, what) = match (&self.lfw, &self.photos, &self.pairs) {
-            (Some(folder), ..) => (
-                Material::lfw(("LFW View 1", folder, VIEW_1_TRAIN), None, true)?,
-                "measured on every pair among the pictures of LFW's View 1 training list",
-            ),
-            (_, Some(folder), _) => (
-                Material::photos(folder, None)?,
-                "measured on every pair among the pictures of a folder per person",
-            ),
-            (.., Some(file)) => (
-                Material::pair_file(file, None)?,
-                "measured on the pairs of a list",
-            ),
-            _ => anyhow::bail!("expected --lfw, --photos or --pairs; name one of them"),
-        };
-        ensure!(
-            !material.pictures.is_empty(),
-            "expected pictures to compare, found none; name another folder or list"
-        );
-        Ok((material, what))
-    }
+/// The material, and in words what is measured on it.
+fn material(arguments: &MaterialArguments) -> anyhow::Result<(Material, &'static str)> {
+    let (material, what) = match arguments.named()? {
+        Named::Lfw(folder) => (
+            Material::lfw(("LFW View 1", folder, VIEW_1_TRAIN), None, true)?,
+            "measured on every pair among the pictures of LFW's View 1 training list",
+        ),
+        Named::Photos(folder) => (
+            Material::photos(folder, None)?,
+            "measured on every pair among the pictures of a folder per person",
+        ),
+        Named::Pairs(file) => (
+            Material::pair_file(file, None)?,
+            "measured on the pairs of a list",
+        ),
+    };
+    ensure!(
+        !material.pictures.is_empty(),
+        "expected pictures to compare, found none; name another folder or list"
+    );
+    Ok((material, what))
 }
 
 /// Writes the points into the card beside the manifest, if there is one.

@@ -9,6 +9,7 @@ use shared::atomic_file::{self, Readers};
 
 use crate::command::calibrate::share;
 use crate::command::embedding::EmbeddingArguments;
+use crate::command::material::{MaterialArguments, Named};
 use crate::command::place;
 use crate::dataset::lfw::VIEW_2;
 use crate::evaluation::evaluate::{Questions, evaluate};
@@ -40,7 +41,7 @@ pub struct Arguments {
     #[command(flatten)]
     embedding: EmbeddingArguments,
     #[command(flatten)]
-    place: Place,
+    material: MaterialArguments,
     /// Compare no more pairs than that, evenly from all
     #[arg(long, value_name = "PAIRS", conflicts_with = "card", value_parser = clap::value_parser!(u32).range(40..))]
     pairs_limit: Option<u32>,
@@ -78,21 +79,6 @@ pub struct Arguments {
     against: Option<PathBuf>,
 }
 
-/// What is measured on.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Place {
-    /// Folder with LFW's pairs.txt (View 2) and the pictures
-    #[arg(long, value_name = "FOLDER")]
-    lfw: Option<PathBuf>,
-    /// Folder with a folder of pictures per person: all are compared with all
-    #[arg(long, value_name = "FOLDER")]
-    photos: Option<PathBuf>,
-    /// File of pairs
-    #[arg(long, value_name = "FILE")]
-    pairs: Option<PathBuf>,
-}
-
 /// Open-set identification.
 #[derive(Debug, clap::Args)]
 struct OpenSet {
@@ -126,7 +112,7 @@ struct OpenSet {
 /// # Errors
 /// If model or data are unusable, or too few for what was asked.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    if let (Some(old), Some(lfw)) = (&arguments.against, &arguments.place.lfw) {
+    if let (Some(old), Some(lfw)) = (&arguments.against, &arguments.material.lfw) {
         return against::run(arguments, lfw, old);
     }
     if let Some(page) = &arguments.html {
@@ -168,11 +154,7 @@ impl Arguments {
     pub(crate) fn on_lfw(embedding: EmbeddingArguments, lfw: PathBuf) -> Self {
         Self {
             embedding,
-            place: Place {
-                lfw: Some(lfw),
-                photos: None,
-                pairs: None,
-            },
+            material: MaterialArguments::of_lfw(lfw),
             pairs_limit: None,
             far: Vec::new(),
             groups: None,
@@ -197,12 +179,10 @@ impl Arguments {
 
     fn material(&self) -> anyhow::Result<Material> {
         let limit = self.pairs_limit.map(|limit| limit as usize);
-        let Place { lfw, photos, pairs } = &self.place;
-        Ok(match (lfw, photos, pairs) {
-            (Some(folder), ..) => Material::lfw(("LFW View 2", folder, VIEW_2), limit, false)?,
-            (_, Some(folder), _) => Material::photos(folder, limit)?,
-            (.., Some(file)) => Material::pair_file(file, limit)?,
-            _ => anyhow::bail!("expected --lfw, --photos or --pairs; name one of them"),
+        Ok(match self.material.named()? {
+            Named::Lfw(folder) => Material::lfw(("LFW View 2", folder, VIEW_2), limit, false)?,
+            Named::Photos(folder) => Material::photos(folder, limit)?,
+            Named::Pairs(file) => Material::pair_file(file, limit)?,
         })
     }
 

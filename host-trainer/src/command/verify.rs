@@ -10,7 +10,7 @@ use shared::{ModelManifest, SquaredL2, Threshold};
 use super::embedding::EmbeddingArguments;
 use super::place;
 use crate::drawing;
-use crate::embeddings::{Face, Faces, Photos};
+use crate::embeddings::{Face, Faces, Photos, largest};
 use crate::verification::meaning::Meaning;
 
 /// Side of a drawn face, in pixels.
@@ -133,7 +133,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .rposition(|face| face.index == 0)
         .unwrap_or(0);
     let (first, second) = set.faces.split_at(second);
-    let chosen = [largest(first)?, largest(second)?];
+    let chosen = [meant(first)?, meant(second)?];
     let distance = SquaredL2::between(&chosen[0].embedding, &chosen[1].embedding);
     let picture = |face: &Face, faces: usize| Picture {
         path: face.path.clone(),
@@ -167,13 +167,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// The face that covers most of its picture.
-fn largest(faces: &[Face]) -> anyhow::Result<&Face> {
-    let area = |face: &Face| {
-        let bounds = face.detection.map(|detection| detection.bounds);
-        bounds.map_or(0.0, |bounds| bounds.width * bounds.height)
-    };
-    let largest = faces.iter().max_by(|a, b| area(a).total_cmp(&area(b)));
-    largest.context("expected a face in both pictures")
+fn meant(faces: &[Face]) -> anyhow::Result<&Face> {
+    let place = largest(faces.iter().map(|face| face.detection.as_ref()));
+    faces.get(place).context("expected a face in both pictures")
 }
 
 fn text(report: &Report, origin: &str) -> String {

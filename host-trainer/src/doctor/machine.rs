@@ -1,4 +1,4 @@
-//! Memory that this process may use.
+//! Memory that this process may use, and has used.
 
 use super::Check;
 
@@ -24,9 +24,15 @@ pub fn memory() -> Check {
     )
 }
 
-/// A field of /proc/meminfo, in bytes.
-fn field(meminfo: &str, name: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
+/// The most memory this process has held, in bytes; none where the system does not tell.
+pub fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    field(&status, "VmHWM:")
+}
+
+/// A field of /proc/meminfo or of a process's status, in bytes.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::json;
 use shared::Threshold;
 
@@ -12,11 +10,12 @@ use crate::cluster::Rows;
 use crate::cluster::metrics::Metrics;
 use crate::cluster::synthetic::Synthetic;
 use crate::command::cluster::Choice;
+use crate::doctor::machine::peak_bytes;
 
 /// What is clustered, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Safetensors with embeddings, f32 [N, D], and if people are known persons, N numbers of i64
+    /// The matrix, as safetensors
     #[arg(long, required_unless_present = "made")]
     matrix: Option<PathBuf>,
     /// Make so many faces of 128 numbers
@@ -42,35 +41,8 @@ pub(super) struct Arguments {
 pub(super) fn run(wanted: &Arguments) -> anyhow::Result<()> {
     let (values, dimension, people) = match (&wanted.matrix, wanted.made) {
         (Some(path), _) => {
-            let bytes =
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let file = SafeTensors::deserialize(&bytes)?;
-            let tensor = file.tensor("embeddings")?;
-            let (Dtype::F32, [_, dimension]) = (tensor.dtype(), tensor.shape()) else {
-                bail!(
-                    "expected embeddings f32 [N, D], found {:?} {:?}",
-                    tensor.dtype(),
-                    tensor.shape()
-                );
-            };
-            let values: Vec<f32> = tensor
-                .data()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|v| f32::from_le_bytes(*v))
-                .collect();
-            let people = file
-                .tensor("persons")
-                .ok()
-                .filter(|tensor| tensor.dtype() == Dtype::I64);
-            let people = people.map(|tensor| {
-                let numbers = tensor.data().as_chunks::<8>().0.iter();
-                numbers
-                    .map(|number| i64::from_le_bytes(*number) as usize)
-                    .collect::<Vec<_>>()
-            });
-            (values, *dimension, people)
+            let (values, dimension) = super::matrix(path)?;
+            (values, dimension, None)
         }
         (None, faces) => {
             let made = Synthetic {
@@ -103,14 +75,4 @@ pub(super) fn run(wanted: &Arguments) -> anyhow::Result<()> {
     });
     println!("{report}");
     Ok(())
-}
-
-/// The most memory this process has held; none where the system does not tell.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
