@@ -9,7 +9,7 @@
 //! ```text
 //! single        seconds of a search, probe by probe
 //! batch N       seconds of search_batch for the first N probes
-//! read          seconds to read as many bytes as a scan does
+//! read N        N times: seconds to read as many bytes as a scan does
 //! found         identity of best and runner-up, probe by probe
 //! wrong         probes for which a comparison with every template finds anything else
 //! rescored      templates compared in f32, probe by probe
@@ -33,7 +33,7 @@ struct Bench {
     scan_bytes: usize,
     fill_seconds: f64,
     /// As many bytes as a scan reads.
-    memory: Vec<[u64; 8]>,
+    memory: Vec<u64>,
 }
 
 fn main() {
@@ -80,7 +80,7 @@ impl Bench {
             probes: embeddings(probes, dimension),
             scan_bytes,
             fill_seconds,
-            memory: vec![[1; 8]; scan_bytes / 64],
+            memory: vec![1; scan_bytes / 8],
         }
     }
 
@@ -95,7 +95,9 @@ impl Bench {
                 let probes = &self.probes[..count.parse().unwrap()];
                 seconds(|| self.index.search_batch(black_box(probes))).to_string()
             }
-            ["read"] => seconds(|| read(black_box(&self.memory))).to_string(),
+            ["read", count] => joined(
+                (0..count.parse().unwrap()).map(|_| seconds(|| read(black_box(&self.memory)))),
+            ),
             ["found"] => joined(self.probes.iter().flat_map(|probe| {
                 let found = self.index.search(probe);
                 [found.best, found.runner_up].map(|n| n.map_or(0, |n| n.identity.number()))
@@ -137,11 +139,11 @@ fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
 }
 
 /// Reads every byte once.
-fn read(memory: &[[u64; 8]]) -> u64 {
-    let mut sums = [0_u64; 8];
-    for line in memory {
-        for (sum, word) in sums.iter_mut().zip(line) {
-            *sum ^= word;
+fn read(memory: &[u64]) -> u64 {
+    let mut sums = [0_u64; 16];
+    for line in memory.as_chunks::<16>().0 {
+        for i in 0..16 {
+            sums[i] ^= line[i];
         }
     }
     sums.iter().fold(0, |a, b| a ^ b)

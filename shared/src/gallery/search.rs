@@ -32,6 +32,7 @@ mod tournament;
 use super::IdentityId;
 use crate::distance::SquaredL2;
 use crate::embedding::Embedding;
+use bound::Limit;
 use chunk::Chunk;
 use kernel::{BLOCK, Kernel, Quads, TILE};
 use probe::Probe;
@@ -298,9 +299,9 @@ impl Index {
         let mut found = Found::default();
         let mut rescored = Rescored::default();
         let mut tournament = Tournament::new(values);
-        let mut floors = Floors::new(&found, ready);
+        let mut limits = Limits::new(&found, ready);
         while let Some((block, value)) = tournament.take() {
-            if f64::from(value) < floors.of_others {
+            if f64::from(value) < limits.of_others.floor {
                 break;
             }
             rescored.blocks += 1;
@@ -312,42 +313,51 @@ impl Index {
                 let Some(identity) = chunk.owner(row) else {
                     continue;
                 };
-                if f64::from(value) < floors.of(identity) {
+                let limit = limits.of(identity);
+                if f64::from(value) < limit.floor {
                     continue;
                 }
                 rescored.templates += 1;
-                let distance = match chunk.numbers(row) {
-                    Some(numbers) => SquaredL2::between_rows(probe.values(), numbers),
-                    None => SquaredL2::between(probe, &chunk.template(row)),
+                let decoded;
+                let numbers = match chunk.numbers(row) {
+                    Some(numbers) => numbers,
+                    None => {
+                        decoded = chunk.template(row);
+                        decoded.values()
+                    }
                 };
+                if f64::from(bound::loosely(probe.values(), numbers)) > limit.ceiling {
+                    continue;
+                }
+                let distance = SquaredL2::between_rows(probe.values(), numbers);
                 found.take(Nearest { identity, distance });
-                floors = Floors::new(&found, ready);
+                limits = Limits::new(&found, ready);
             }
         }
         (found, rescored)
     }
 }
 
-/// What a template's value has to reach to matter.
-struct Floors {
+/// What a template has to reach to matter: more is asked of the best identity's.
+struct Limits {
     best: Option<IdentityId>,
-    of_best: f64,
-    of_others: f64,
+    of_best: Limit,
+    of_others: Limit,
 }
 
-impl Floors {
-    fn new(found: &Found, probe: &Probe) -> Floors {
-        let floor = |nearest: Option<Nearest>| {
-            nearest.map_or(f64::NEG_INFINITY, |n| bound::floor(probe, n.distance))
+impl Limits {
+    fn new(found: &Found, probe: &Probe) -> Limits {
+        let limit = |nearest: Option<Nearest>| {
+            nearest.map_or(Limit::NONE, |n| Limit::new(probe, n.distance))
         };
-        Floors {
+        Limits {
             best: found.best.map(|best| best.identity),
-            of_best: floor(found.best),
-            of_others: floor(found.runner_up),
+            of_best: limit(found.best),
+            of_others: limit(found.runner_up),
         }
     }
 
-    fn of(&self, identity: IdentityId) -> f64 {
+    fn of(&self, identity: IdentityId) -> Limit {
         if self.best == Some(identity) {
             self.of_best
         } else {

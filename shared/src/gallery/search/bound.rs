@@ -33,8 +33,12 @@
 //! and ends when that is below floor(runner-up's distance): no template left is as close, so none
 //! can change the answer, be it by winning a tie. Within a block it leaves out templates whose own
 //! v is below the floor of the runner-up's distance or, if they are of the best identity, of the
-//! best distance. Everything else is compared by [`SquaredL2::between`] itself, hence the same
-//! bits. Until there is a runner-up nothing is left out.
+//! best distance. Until there is a runner-up nothing is left out.
+//!
+//! **5. In f32.** What is left is compared by [`loosely`], the same sum in another order, in
+//! vectors: at most n + 3 roundings too, so its result L <= d (1 + 1.01 (n + 3) u),
+//! and with step 1 a template with D <= T has L <= T (1 + 4 (n + 3) u), unless D was cut off at 4.
+//! All others are compared by [`SquaredL2::between`] itself, hence the same bits.
 
 use super::probe::Probe;
 use crate::distance::SquaredL2;
@@ -44,13 +48,61 @@ const NOT_QUITE_UNIT: f64 = 3e-6;
 /// More than a kernel's f32 arithmetic can be off, in dot product.
 pub(super) const KERNEL_ROUNDING: f64 = 1e-6;
 
-/// The smallest kernel value of a template that could be at `distance` or closer.
-pub(super) fn floor(probe: &Probe, distance: SquaredL2) -> f64 {
-    (cut(probe.dimension(), distance) - probe.margin()) / probe.scale()
+/// What a template's values have to reach for it to be at some distance or closer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// The smallest kernel value.
+    pub(super) floor: f64,
+    /// The largest result of [`loosely`].
+    pub(super) ceiling: f64,
+}
+
+impl Limit {
+    /// What every template reaches.
+    pub(super) const NONE: Limit = Limit {
+        floor: f64::NEG_INFINITY,
+        ceiling: f64::INFINITY,
+    };
+
+    pub(super) fn new(probe: &Probe, distance: SquaredL2) -> Limit {
+        Limit {
+            floor: (cut(probe.dimension(), distance) - probe.margin()) / probe.scale(),
+            ceiling: loose_ceiling(probe.dimension(), distance),
+        }
+    }
 }
 
 /// The smallest dot product of two embeddings at `distance` or closer.
-pub(super) fn cut(dimension: usize, distance: SquaredL2) -> f64 {
-    let roundings = (dimension + 3) as f64 * f64::from(f32::EPSILON) / 2.0;
-    1.0 - NOT_QUITE_UNIT - f64::from(distance.value()) / (2.0 * (1.0 - roundings))
+fn cut(dimension: usize, distance: SquaredL2) -> f64 {
+    1.0 - NOT_QUITE_UNIT - f64::from(distance.value()) / (2.0 * (1.0 - roundings(dimension)))
+}
+
+/// The squared distance summed in sixteen lanes: several times faster than in order, and as good
+/// but for rounding.
+pub(super) fn loosely(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 16];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..16 {
+            let difference = a[i] - b[i];
+            lanes[i] += difference * difference;
+        }
+    }
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        lanes[0] += (a - b) * (a - b);
+    }
+    lanes.iter().sum()
+}
+
+/// The largest result of [`loosely`] for a template that could be at `distance` or closer.
+fn loose_ceiling(dimension: usize, distance: SquaredL2) -> f64 {
+    if distance.value() >= 4.0 {
+        return f64::INFINITY; // cut off: what was summed may be more
+    }
+    f64::from(distance.value()) * (1.0 + 4.0 * roundings(dimension)) + 1e-30
+}
+
+/// How far, relative to it, a sum of that many squares of differences is off: (n + 3) u.
+fn roundings(dimension: usize) -> f64 {
+    (dimension + 3) as f64 * f64::from(f32::EPSILON) / 2.0
 }

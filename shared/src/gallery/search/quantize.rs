@@ -109,14 +109,11 @@ fn common_divisor(a: u8, b: u8) -> u8 {
 fn round(values: &[f32], scale: f32) -> Vec<i8> {
     // Zero numbers: code 0. The cast takes NaN to 0.
     let per_code = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    values
-        .iter()
-        .map(|value| {
-            (value * per_code)
-                .round_ties_even()
-                .clamp(-MAX_CODE, MAX_CODE) as i8
-        })
-        .collect()
+    let code = |value: &f32| {
+        let steps = (value * per_code).clamp(-MAX_CODE, MAX_CODE);
+        (steps + 0.5_f32.copysign(steps)) as i8
+    };
+    values.iter().map(code).collect()
 }
 
 #[cfg(test)]

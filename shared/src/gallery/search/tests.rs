@@ -259,7 +259,11 @@ fn the_bound_is_never_violated() {
                     let value = index.kernel.values(block, ready.quads())[row % BLOCK];
                     assert!(value <= largest[row / BLOCK]);
                     let distance = SquaredL2::between(&probe, &index.template(*slot));
-                    let floor = bound::floor(&ready, distance);
+                    let limit = bound::Limit::new(&ready, distance);
+                    let numbers = index.template(*slot);
+                    let loosely = bound::loosely(probe.values(), numbers.values());
+                    assert!(f64::from(loosely) <= limit.ceiling);
+                    let floor = limit.floor;
                     assert!(
                         f64::from(value) >= floor,
                         "{dimension}-D: {value} below {floor}"

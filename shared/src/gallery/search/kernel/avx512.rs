@@ -36,10 +36,25 @@ fn tile<const P: usize>(block: &[Line], probes: &Quads<P>) -> [__m512; P] {
     for (sum, &correction) in sums.iter_mut().zip(&probes.corrections) {
         *sum = _mm512_set1_epi32(correction);
     }
-    for (line, quads) in codes.iter().zip(&probes.codes) {
-        let line = load(line);
-        for p in 0..P {
-            sums[p] = _mm512_dpbusd_epi32(sums[p], line, _mm512_set1_epi32(quads[p]));
+    if P == 1 {
+        // Four sums, as each addition takes longer than the next line takes to come.
+        let mut more = [_mm512_setzero_si512(); 4];
+        let fours = codes.as_chunks::<4>().0;
+        for (lines, quads) in fours.iter().zip(probes.codes.as_chunks::<4>().0) {
+            for j in 0..4 {
+                more[j] =
+                    _mm512_dpbusd_epi32(more[j], load(&lines[j]), _mm512_set1_epi32(quads[j][0]));
+            }
+        }
+        let even = _mm512_add_epi32(more[0], more[2]);
+        let odd = _mm512_add_epi32(more[1], more[3]);
+        sums[0] = _mm512_add_epi32(sums[0], _mm512_add_epi32(even, odd));
+    } else {
+        for (line, quads) in codes.iter().zip(&probes.codes) {
+            let line = load(line);
+            for p in 0..P {
+                sums[p] = _mm512_dpbusd_epi32(sums[p], line, _mm512_set1_epi32(quads[p]));
+            }
         }
     }
     let scales = _mm512_castsi512_ps(load(scales));
