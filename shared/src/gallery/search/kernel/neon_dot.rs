@@ -40,7 +40,12 @@ fn single<const P: usize>(block: &[Line], probes: &Quads<P>) -> [float32x4_t; QU
     let fours = codes.as_chunks::<4>().0;
     for (lines, quads) in fours.iter().zip(probes.codes.as_chunks::<4>().0) {
         let quads = quad_vector([quads[0][0], quads[1][0], quads[2][0], quads[3][0]]);
-        let lines = lines.each_ref().map(load);
+        let lines = [
+            load(&lines[0]),
+            load(&lines[1]),
+            load(&lines[2]),
+            load(&lines[3]),
+        ];
         for j in 0..QUARTERS {
             sums[j] = dot::<0>(sums[j], lines[0][j], quads);
             sums[j] = dot::<1>(sums[j], lines[1][j], quads);
