@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::neon::{finish, load, reduce_max, store};
+use super::neon::{finish, load, quad_vector, reduce_max, store};
 use super::{BLOCK, Line, Quads, parts};
 
 /// Vectors in a line, of four templates each.
@@ -11,7 +11,9 @@ const QUARTERS: usize = 4;
 
 #[target_feature(enable = "neon,dotprod")]
 pub(super) fn values(block: &[Line], probe: &Quads<1>) -> [f32; BLOCK] {
-    store(single(block, probe))
+    let mut values = [0.0; BLOCK];
+    single(block, probe, |_, vectors| values = store(vectors));
+    values
 }
 
 #[target_feature(enable = "neon,dotprod")]
@@ -20,40 +22,49 @@ pub(super) fn scan<const P: usize>(
     probes: &Quads<P>,
     largest: &mut [&mut [f32]; P],
 ) {
+    if P == 1 {
+        let room = &mut largest[0][..];
+        single(blocks, probes, |b, vectors| room[b] = reduce_max(vectors));
+        return;
+    }
     for (b, block) in blocks.chunks_exact(probes.lines_per_block()).enumerate() {
-        if P == 1 {
-            largest[0][b] = reduce_max(single(block, probes));
-        } else {
-            for (room, value) in largest.iter_mut().zip(tile(block, probes)) {
-                room[b] = value;
-            }
+        for (room, value) in largest.iter_mut().zip(tile(block, probes)) {
+            room[b] = value;
         }
     }
 }
 
-/// v of the block's templates for the first probe; a vector of its codes serves four lines.
+/// Gives v of every block's templates for the first probe; a vector of its codes serves four lines.
+///
+/// Takes what becomes of v as a closure, so that each use is compiled into the loop.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn single<const P: usize>(block: &[Line], probes: &Quads<P>) -> [float32x4_t; QUARTERS] {
-    let (codes, scales, radii) = parts(block);
-    let mut sums = [vdupq_n_s32(0); QUARTERS];
-    let fours = codes.as_chunks::<4>().0;
-    for (lines, quads) in fours.iter().zip(probes.codes.as_chunks::<4>().0) {
-        let quads = quad_vector([quads[0][0], quads[1][0], quads[2][0], quads[3][0]]);
-        let lines = [
-            load(&lines[0]),
-            load(&lines[1]),
-            load(&lines[2]),
-            load(&lines[3]),
-        ];
-        for j in 0..QUARTERS {
-            sums[j] = dot::<0>(sums[j], lines[0][j], quads);
-            sums[j] = dot::<1>(sums[j], lines[1][j], quads);
-            sums[j] = dot::<2>(sums[j], lines[2][j], quads);
-            sums[j] = dot::<3>(sums[j], lines[3][j], quads);
+fn single<const P: usize>(
+    blocks: &[Line],
+    probes: &Quads<P>,
+    mut take: impl FnMut(usize, [float32x4_t; QUARTERS]),
+) {
+    let probe = probes.codes.as_chunks::<4>().0;
+    for (b, block) in blocks.chunks_exact(probes.lines_per_block()).enumerate() {
+        let (codes, scales, radii) = parts(block);
+        let mut sums = [vdupq_n_s32(0); QUARTERS];
+        for (lines, quads) in codes.as_chunks::<4>().0.iter().zip(probe) {
+            let quads = quad_vector([quads[0][0], quads[1][0], quads[2][0], quads[3][0]]);
+            let lines = [
+                load(&lines[0]),
+                load(&lines[1]),
+                load(&lines[2]),
+                load(&lines[3]),
+            ];
+            for j in 0..QUARTERS {
+                sums[j] = dot::<0>(sums[j], lines[0][j], quads);
+                sums[j] = dot::<1>(sums[j], lines[1][j], quads);
+                sums[j] = dot::<2>(sums[j], lines[2][j], quads);
+                sums[j] = dot::<3>(sums[j], lines[3][j], quads);
+            }
         }
+        take(b, finish(sums, scales, radii, probes.reaches[0]));
     }
-    finish(sums, scales, radii, probes.reaches[0])
 }
 
 /// The largest v of the block for every probe.
@@ -86,13 +97,6 @@ fn tile<const P: usize>(block: &[Line], probes: &Quads<P>) -> [f32; P] {
         }
     }
     largest
-}
-
-#[inline]
-#[target_feature(enable = "neon")]
-fn quad_vector(quads: [i32; 4]) -> int8x16_t {
-    // SAFETY: four numbers are 16 bytes; the load needs no alignment.
-    unsafe { vreinterpretq_s8_s32(vld1q_s32(quads.as_ptr())) }
 }
 
 /// Adds to every lane the dot product of its four codes with the four of lane `LANE`.
