@@ -31,6 +31,7 @@ NOISE = 0.65
 SEED = 5
 BATCH = 64
 HNSW_MOST = 100_000  # templates: building it for more takes too long
+READS = 20  # of the plain read loop, before and after ours
 SLOW_PROBES = 20  # probes for peers that are only stated
 
 
@@ -96,7 +97,7 @@ def timed(work):
 
 
 def by_probe(probes, search):
-    """Median seconds of a search."""
+    """Seconds of every search."""
     return [timed(lambda probe=probe: search(probe[None])) for probe in probes]
 
 
@@ -128,12 +129,13 @@ def measure(binary, count, probes, rounds):
     with tempfile.TemporaryDirectory() as folder:
         ours = Ours(binary, data, "full", folder)
         for _ in range(rounds):
-            times["read"].append(ours.ask("read 1")[0])
+            times["read"] += list(ours.ask(f"read {READS}"))
             times["ours"] += list(ours.ask("single"))
+            times["read"] += list(ours.ask(f"read {READS}"))
             times["faiss"] += by_probe(data.probes, lambda probe: flat.search(probe, 1))
-            times["ours batch"].append(ours.ask(f"batch {BATCH}")[0])
-            times["sgemm"].append(timed(sgemm))
-            times["read"].append(ours.ask("read 1")[0])
+            for _ in range(3):
+                times["ours batch"].append(ours.ask(f"batch {BATCH}")[0])
+                times["sgemm"].append(timed(sgemm))
             times["faiss batch"].append(timed(lambda: flat.search(data.probes[:BATCH], 1)))
             few = data.probes[:SLOW_PROBES]
             times["numpy"] += by_probe(few, lambda probe: (data.templates @ probe[0]).argmax())

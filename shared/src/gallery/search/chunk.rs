@@ -156,8 +156,10 @@ impl Chunk {
         let lines = self.lines_per_block();
         let block = &mut self.lines[row / BLOCK * lines..][..lines];
         let place = row % BLOCK * 4;
-        for (i, &code) in codes.iter().enumerate() {
-            block[i / 4].0[place + i % 4] = code as u8 ^ self.flip;
+        for (line, four) in block.iter_mut().zip(codes.chunks(4)) {
+            for (byte, &code) in line.0[place..].iter_mut().zip(four) {
+                *byte = code as u8 ^ self.flip;
+            }
         }
         block[lines - 2].0[place..][..4].copy_from_slice(&scale.to_ne_bytes());
         block[lines - 1].0[place..][..4].copy_from_slice(&radius.to_ne_bytes());
