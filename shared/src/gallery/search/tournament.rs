@@ -1,7 +1,7 @@
 //! Takes blocks from the most promising on, without sorting all of them.
 
 /// Blocks that share a leader.
-const GROUP: usize = 256;
+const GROUP: usize = 64;
 
 /// The largest v of every block, given out in falling order.
 pub(super) struct Tournament<'a> {
