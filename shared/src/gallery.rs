@@ -1,48 +1,118 @@
 //! The people a device knows: identities with their templates, and the decision about a probe.
+//!
+//! | room | what it keeps |
+//! |---|---|
+//! | [`Gallery`] | everybody, in memory: looked at, searched, decided by |
+//! | [`store`] | the same on disk: every change is a record, synced before it is acknowledged |
+//! | [`format`] | the file, byte by byte; [`header`], [`frame`] and the records' bodies are its parts |
+//! | [`seal`], [`key`] | who can read it: XChaCha20-Poly1305; key file, passphrase, chip |
+//! | [`counter`] | which record was the last: an older file put in its place is noticed |
+//! | [`storage`] | the few calls to the file system, so that tests can cut the power at each of them |
+//! | [`consent`] | without which nobody is enrolled, and when it ends |
+//! | [`rotation`] | revocable templates |
+//! | [`search`] | exact and fast: the closest identity and the next |
+//! | [`selection`] | which of many faces become templates |
 
+pub mod consent;
+pub mod counter;
 pub mod error;
 pub mod format;
+pub mod frame;
+pub mod header;
+mod identity;
+pub mod key;
 pub mod name;
+mod record;
+pub mod rotation;
+pub mod seal;
 pub mod search;
+pub mod selection;
+pub mod storage;
+pub mod store;
 
-use std::fmt;
-use std::io::Read;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 
-use crate::atomic_file::{self, Readers};
 use crate::distance::SquaredL2;
 use crate::embedding::Embedding;
 use crate::model_id::ModelId;
-use crate::operating_point::Threshold;
+use crate::operating_point::{OperatingPoint, Threshold};
 
+use consent::WallTime;
+use counter::Counter;
+use frame::FrameKind;
+use record::{Change, Enroll, Ledger, Record, StoredTemplate};
+use rotation::Rotation;
+use seal::DataKey;
+use search::{Index, TemplateForm};
+
+pub use consent::Consent;
 pub use error::GalleryError;
-pub use search::Nearest;
+pub use identity::{Identity, IdentityId, Template};
+pub use key::{KeyError, KeyFile, Passphrase, Sealing};
+pub use record::{Act, Backup, Entry, Removal, RemovalReason};
+pub use search::{Found, Nearest};
+pub use store::GalleryStore;
 
 /// Most people in one gallery.
-pub const MAX_IDENTITIES: usize = 10_000;
+pub const MAX_IDENTITIES: usize = 200_000;
 /// Most templates of one person.
 pub const MAX_TEMPLATES: usize = 100;
+/// Most negative anchors of one person.
+pub const MAX_ANCHORS: usize = 100;
+/// Most strangers in the cohort.
+pub const MAX_COHORT: usize = 1000;
+/// Longest label of a template, in characters.
+pub const MAX_LABEL_CHARS: usize = 32;
+/// Lines of history that a gallery keeps; older ones are forgotten.
+pub const MAX_HISTORY: usize = 10_000;
+/// Longest operating point, in bytes of TOML.
+const MAX_POINT_BYTES: usize = 4096;
 
 /// Everybody enrolled, with templates of one model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 pub struct Gallery {
     model: ModelId,
     dimension: usize,
+    rotation: Option<Rotation>,
     /// Never given twice, so that an id in an old event cannot come to mean somebody else.
     next_id: u32,
-    identities: Vec<Identity>,
+    people: BTreeMap<IdentityId, Identity>,
+    names: HashMap<String, IdentityId>,
+    index: Index,
+    cohort: Index,
+    strangers: Vec<search::Slot>,
+    suspended: BTreeSet<IdentityId>,
+    operating_point: Option<OperatingPoint>,
+    newest: WallTime,
+    removals: Vec<Removal>,
+    backups: Vec<Backup>,
+    /// Removed people's records still lie in the file.
+    unerased: bool,
+    history: VecDeque<Entry>,
 }
 
-/// A person's number in a gallery: what events carry in place of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdentityId(u32);
+/// A template to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTemplate {
+    /// The face, as the model made it.
+    pub embedding: Embedding,
+    /// What sets it apart ("glasses", "mask"), at most [`MAX_LABEL_CHARS`] printable characters.
+    pub label: Option<String>,
+    /// When it was taken.
+    pub taken_at: WallTime,
+}
 
-/// A person with a name and one or more templates.
+/// A person to be enrolled: without a consent there is none.
 #[derive(Clone, PartialEq)]
-pub struct Identity {
-    id: IdentityId,
-    name: String,
-    templates: Vec<Embedding>,
+pub struct Enrollee {
+    /// The name, which is trimmed.
+    pub name: String,
+    /// What the person agreed to.
+    pub consent: Consent,
+    /// The stored references, at least one.
+    pub templates: Vec<NewTemplate>,
 }
 
 /// What a gallery says about a probe.
@@ -63,14 +133,64 @@ pub enum Decision {
 }
 
 impl Gallery {
-    /// An empty gallery for embeddings of one model, each of `dimension` numbers.
+    /// An empty gallery in memory for embeddings of one model, each of `dimension` numbers.
     pub fn new(model: ModelId, dimension: usize) -> Gallery {
+        Gallery::with_form(model, dimension, TemplateForm::Full)
+    }
+
+    /// As [`Gallery::new`], with templates kept in that form.
+    pub fn with_form(model: ModelId, dimension: usize, form: TemplateForm) -> Gallery {
         Gallery {
             model,
             dimension,
+            rotation: None,
             next_id: 1,
-            identities: Vec::new(),
+            people: BTreeMap::new(),
+            names: HashMap::new(),
+            index: Index::new(dimension, form),
+            cohort: Index::new(dimension, form),
+            strangers: Vec::new(),
+            suspended: BTreeSet::new(),
+            operating_point: None,
+            newest: WallTime::default(),
+            removals: Vec::new(),
+            backups: Vec::new(),
+            unerased: false,
+            history: VecDeque::new(),
         }
+    }
+
+    /// Reads a gallery whose templates were made by `model`, and changes nothing.
+    ///
+    /// What another process is just writing may be missing; nothing else can be.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when there is no such file, it is damaged, of another format or model, or the key
+    /// does not open it.
+    pub fn read(
+        path: &Path,
+        model: &ModelId,
+        sealing: Sealing<'_>,
+    ) -> Result<Gallery, GalleryError> {
+        store::read(&storage::Disk, path, Some(model), sealing)
+            .map(|(loaded, _root)| loaded.gallery)
+    }
+
+    /// Enrolls a person in memory alone; [`GalleryStore::enroll`] keeps the person.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when the name is empty, too long, unprintable or taken, there are no
+    /// templates or too many, one has another dimension, or the gallery is full.
+    pub fn enroll(&mut self, enrollee: &Enrollee) -> Result<IdentityId, GalleryError> {
+        let id = IdentityId(self.next_id);
+        let record = Record {
+            at: enrollee.consent.given_at(),
+            operator: Cow::Borrowed(enrollee.consent.operator()),
+            change: self.enrollment(enrollee)?,
+        };
+        self.check(FrameKind::Enrollment, Some(id), &record)?;
+        self.apply(0, Some(id), record, None);
+        Ok(id)
     }
 
     /// The model whose templates these are.
@@ -83,71 +203,75 @@ impl Gallery {
         self.dimension
     }
 
-    /// Adds a person; the name is trimmed.
-    ///
-    /// # Errors
-    /// [`GalleryError`] when the name is empty, too long, unprintable or taken, there are no
-    /// templates or too many, one has another dimension, or the gallery is full.
-    pub fn enroll(
-        &mut self,
-        name: &str,
-        templates: Vec<Embedding>,
-    ) -> Result<&Identity, GalleryError> {
-        let name = name::checked(name)?;
-        if self.identities.iter().any(|known| known.name == name) {
-            return Err(GalleryError::NameTaken { name });
-        }
-        self.check_templates(&templates)?;
-        if self.identities.len() >= MAX_IDENTITIES || self.next_id == u32::MAX {
-            return Err(GalleryError::Full);
-        }
-        let id = IdentityId(self.next_id);
-        self.next_id += 1;
-        self.identities.push(Identity {
-            id,
-            name,
-            templates,
-        });
-        Ok(&self.identities[self.identities.len() - 1])
+    /// How templates are kept.
+    pub fn form(&self) -> TemplateForm {
+        self.index.form()
     }
 
-    fn check_templates(&self, templates: &[Embedding]) -> Result<(), GalleryError> {
-        if templates.is_empty() || templates.len() > MAX_TEMPLATES {
-            return Err(GalleryError::Templates {
-                found: templates.len(),
-            });
-        }
-        match templates.iter().find(|t| t.dimension() != self.dimension) {
-            Some(template) => Err(GalleryError::Dimension {
-                expected: self.dimension,
-                found: template.dimension(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes a person out, templates and all.
-    ///
-    /// # Errors
-    /// [`GalleryError::NoSuchName`] when nobody has this name.
-    pub fn remove(&mut self, name: &str) -> Result<Identity, GalleryError> {
-        let name = name.trim();
-        match self.identities.iter().position(|known| known.name == name) {
-            Some(place) => Ok(self.identities.remove(place)),
-            None => Err(GalleryError::NoSuchName {
-                name: name.to_owned(),
-            }),
-        }
+    /// Whether templates are turned by a secret rotation.
+    pub fn is_rotated(&self) -> bool {
+        self.rotation.is_some()
     }
 
     /// Everybody, in the order of enrollment.
-    pub fn identities(&self) -> &[Identity] {
-        &self.identities
+    pub fn identities(&self) -> impl ExactSizeIterator<Item = &Identity> {
+        self.people.values()
+    }
+
+    /// How many people are enrolled.
+    pub fn people(&self) -> usize {
+        self.people.len()
+    }
+
+    /// How many templates there are of all of them.
+    pub fn templates(&self) -> usize {
+        self.index.len()
     }
 
     /// The person with this number, if still enrolled.
     pub fn identity(&self, id: IdentityId) -> Option<&Identity> {
-        self.identities.iter().find(|known| known.id == id)
+        self.people.get(&id)
+    }
+
+    /// The person with this name.
+    ///
+    /// # Errors
+    /// [`GalleryError::NoSuchName`] when nobody has it.
+    pub fn named(&self, name: &str) -> Result<&Identity, GalleryError> {
+        let id = self.names.get(name.trim());
+        id.and_then(|id| self.identity(*id))
+            .ok_or_else(|| GalleryError::NoSuchName {
+                name: name.trim().to_owned(),
+            })
+    }
+
+    /// A person's templates as the model made them, up to rounding; none when nobody has this number.
+    pub fn embeddings(&self, id: IdentityId) -> Vec<Embedding> {
+        let templates = self.identity(id).map_or(&[][..], Identity::templates);
+        templates
+            .iter()
+            .map(|template| self.turned_back(&self.index.template(template.slot)))
+            .collect()
+    }
+
+    /// The closest identity and the next, of all templates.
+    ///
+    /// # Panics
+    /// When the probe has another dimension: it comes from another model.
+    pub fn search(&self, probe: &Embedding) -> Found {
+        self.index.search(&self.turned(probe))
+    }
+
+    /// [`Gallery::search`] for every probe, faster than one after another.
+    ///
+    /// # Panics
+    /// As [`Gallery::search`].
+    pub fn search_batch(&self, probes: &[Embedding]) -> Vec<Found> {
+        let probes: Vec<_> = probes
+            .iter()
+            .map(|probe| self.turned(probe).into_owned())
+            .collect();
+        self.index.search_batch(&probes)
     }
 
     /// The identity whose best template is closest to the probe; none in an empty gallery.
@@ -155,139 +279,160 @@ impl Gallery {
     /// Of equally close identities the one enrolled first is named.
     ///
     /// # Panics
-    /// When the probe has another dimension: it comes from another model.
+    /// As [`Gallery::search`].
     pub fn nearest(&self, probe: &Embedding) -> Option<Nearest> {
-        self.identities
-            .iter()
-            .filter_map(|identity| {
-                let distance = identity
-                    .templates
-                    .iter()
-                    .map(|template| SquaredL2::between(probe, template))
-                    .min()?;
-                Some(Nearest {
-                    identity: identity.id,
-                    distance,
-                })
-            })
-            .min_by_key(|nearest| nearest.distance)
+        self.search(probe).best
     }
 
     /// Whether the probe is somebody enrolled, and who.
     ///
+    /// The closest identity is named when its distance is within the threshold, its consent was not
+    /// found expired ([`Gallery::suspend_expired`]), and neither one of its negative anchors nor a
+    /// stranger of the cohort is as close or closer. Otherwise nobody is: that the next identity may be
+    /// within the threshold too is no reason to name it.
+    ///
     /// # Panics
-    /// As [`Gallery::nearest`].
+    /// As [`Gallery::search`].
     pub fn decide(&self, probe: &Embedding, threshold: &Threshold) -> Decision {
-        match self.nearest(probe) {
-            Some(nearest) if threshold.accepts(nearest.distance) => Decision::Match {
-                identity: nearest.identity,
-                distance: nearest.distance,
-            },
-            nearest => Decision::NoMatch {
-                nearest: nearest.map(|nearest| nearest.distance),
+        let turned = self.turned(probe);
+        let best = self.index.search(&turned).best;
+        match best {
+            Some(best)
+                if threshold.accepts(best.distance)
+                    && !self.suspended.contains(&best.identity)
+                    && !self.is_stranger(&turned, best) =>
+            {
+                Decision::Match {
+                    identity: best.identity,
+                    distance: best.distance,
+                }
+            }
+            best => Decision::NoMatch {
+                nearest: best.map(|best| best.distance),
             },
         }
     }
 
-    /// Reads a gallery whose templates were made by `model`.
+    fn is_stranger(&self, turned: &Embedding, best: Nearest) -> bool {
+        let anchors = self
+            .identity(best.identity)
+            .map_or(&[][..], |known| &known.anchors);
+        anchors
+            .iter()
+            .map(|anchor| SquaredL2::between(turned, anchor))
+            .chain(
+                self.cohort
+                    .search(turned)
+                    .best
+                    .map(|stranger| stranger.distance),
+            )
+            .any(|distance| distance <= best.distance)
+    }
+
+    /// People whose consent has run out at `now`, in the order of enrollment.
     ///
-    /// # Errors
-    /// [`GalleryError`] when there is no such file, it is damaged, cut short or of another format,
-    /// or its templates are of another model.
-    pub fn read(path: &Path, model: &ModelId) -> Result<Gallery, GalleryError> {
-        let unreadable = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::NotFound => GalleryError::Missing {
-                path: path.to_owned(),
-            },
-            _ => GalleryError::Read {
-                path: path.to_owned(),
-                source,
-            },
-        };
-        let mut bytes = Vec::new();
-        // One byte more than allowed, so that a longer file is told from one that just fits.
-        std::fs::File::open(path)
-            .map_err(unreadable)?
-            .take(format::MAX_FILE_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
-        let damaged = |source| GalleryError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let gallery = format::decode(&bytes).map_err(damaged)?;
-        if gallery.model != *model {
-            return Err(GalleryError::OtherModel {
-                path: path.to_owned(),
-                gallery: gallery.model,
-                device: *model,
-            });
+    /// A clock that runs behind the newest record is not believed: that record's time counts then.
+    pub fn expired(&self, now: WallTime) -> Vec<IdentityId> {
+        let now = now.max(self.newest);
+        self.identities()
+            .filter(|known| known.consent.has_expired(now))
+            .map(Identity::id)
+            .collect()
+    }
+
+    /// From now on nobody is matched whose consent has run out at `now`; returns how many there are.
+    pub fn suspend_expired(&mut self, now: WallTime) -> usize {
+        self.suspended = self.expired(now).into_iter().collect();
+        self.suspended.len()
+    }
+
+    /// The time of the newest record.
+    pub fn newest_record(&self) -> WallTime {
+        self.newest
+    }
+
+    /// The operating point that was set for this gallery.
+    pub fn operating_point(&self) -> Option<&OperatingPoint> {
+        self.operating_point.as_ref()
+    }
+
+    /// How many strangers a match must beat.
+    pub fn cohort(&self) -> usize {
+        self.cohort.len()
+    }
+
+    /// Who was removed, by number and times.
+    pub fn removals(&self) -> &[Removal] {
+        &self.removals
+    }
+
+    /// Backups that were made.
+    pub fn backups(&self) -> &[Backup] {
+        &self.backups
+    }
+
+    /// What was done, oldest first; at most [`MAX_HISTORY`] lines.
+    pub fn history(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.history.iter()
+    }
+
+    /// Backups that hold a person who was enrolled under this number.
+    pub fn backups_with(&self, id: IdentityId) -> Vec<&Backup> {
+        let removed = self.removals.iter().find(|removal| removal.person == id.0);
+        let until = removed.map_or(WallTime::from_unix_seconds(u64::MAX), |removal| removal.at);
+        self.backups
+            .iter()
+            .filter(|backup| id.0 < backup.next_id && backup.at <= until)
+            .collect()
+    }
+
+    /// Whether both hold the same people with the same templates, bit for bit.
+    #[doc(hidden)]
+    pub fn same_people(&self, other: &Gallery) -> bool {
+        self.model == other.model
+            && self.next_id == other.next_id
+            && self.removals.len() == other.removals.len()
+            && self.people.len() == other.people.len()
+            && self.identities().zip(other.identities()).all(|(a, b)| {
+                (a.id, &a.name, &a.consent, a.enrolled_at)
+                    == (b.id, &b.name, &b.consent, b.enrolled_at)
+                    && a.templates.len() == b.templates.len()
+                    && a.anchors == b.anchors
+                    && a.templates.iter().zip(&b.templates).all(|(s, t)| {
+                        (&s.label, s.taken_at) == (&t.label, t.taken_at)
+                            && self.index.template(s.slot) == other.index.template(t.slot)
+                    })
+            })
+    }
+
+    fn turned<'a>(&self, embedding: &'a Embedding) -> Cow<'a, Embedding> {
+        match &self.rotation {
+            Some(rotation) => Cow::Owned(rotation.turn(embedding)),
+            None => Cow::Borrowed(embedding),
         }
-        Ok(gallery)
     }
 
-    /// Writes the gallery in place of the file at `path`, whole or not at all, for its owner alone.
-    ///
-    /// # Errors
-    /// [`GalleryError`] when the gallery is larger than a file may be, or cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), GalleryError> {
-        let bytes = format::encode(self).map_err(|source| GalleryError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        atomic_file::replace(path, &bytes, Readers::Owner).map_err(|source| GalleryError::Write {
-            path: path.to_owned(),
-            source,
-        })
+    fn turned_back(&self, stored: &Embedding) -> Embedding {
+        match &self.rotation {
+            Some(rotation) => rotation.turn_back(stored),
+            None => stored.clone(),
+        }
     }
 }
 
-impl Identity {
-    /// The person's number.
-    pub fn id(&self) -> IdentityId {
-        self.id
-    }
-
-    /// The person's name, for the screen and never for a log.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The stored references, at least one.
-    pub fn templates(&self) -> &[Embedding] {
-        &self.templates
-    }
-}
-
-impl fmt::Debug for Identity {
-    /// Number and count alone, so that no name reaches a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for Gallery {
+    /// Model and counts alone, so that nobody's name reaches a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (people, templates) = (self.people(), self.templates());
         write!(
             f,
-            "Identity({}, {} templates)",
-            self.id,
-            self.templates.len()
+            "Gallery({}, {people} people, {templates} templates)",
+            self.model
         )
     }
 }
 
-impl IdentityId {
-    /// The identity with this number, 1 and up: as a gallery gave it.
-    pub fn from_number(number: u32) -> IdentityId {
-        IdentityId(number)
-    }
-
-    /// The bare number, 1 and up.
-    pub fn number(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for IdentityId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+mod change;
 
 #[cfg(test)]
 pub(crate) mod tests;

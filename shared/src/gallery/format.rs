@@ -1,50 +1,114 @@
-//! The gallery file, byte by byte.
+//! The gallery file, byte by byte: format 2.0.
 //!
-//! All numbers of the header are little-endian.
+//! A header, then records one behind another, written once and never changed; a compaction writes
+//! a new file. All numbers outside the bodies are little-endian.
+//!
+//! # Header
 //!
 //! | offset | bytes | content |
 //! |---|---|---|
 //! | 0 | 8 | magic: `USHERGAL` in ASCII |
-//! | 8 | 4 | format version, u32: 1 |
-//! | 12 | 32 | [`ModelId`] of the model that made the templates |
+//! | 8 | 2 | major version, u16: 2 |
+//! | 10 | 2 | minor version, u16: 0 |
+//! | 12 | 32 | [`ModelId`](crate::ModelId) of the model that made the templates |
 //! | 44 | 4 | dimension D of a template, u32, 1 to 4096 |
-//! | 48 | 8 | length L of the body, u64, at most [`MAX_BODY_BYTES`] |
-//! | 56 | L | body |
-//! | 56 + L | 32 | SHA-256 of all bytes before it |
+//! | 48 | 16 | device: random, drawn when the gallery was made, kept by compaction, rekey and restore |
+//! | 64 | 8 | sequence number of the first record, u64, 1 and up |
+//! | 72 | 8 | base: bytes of the part that was written whole before the file got its name, u64 |
+//! | 80 | 1 | templates: 0 f32, 1 int8 |
+//! | 81 | 1 | sealed by: 0 nothing, 1 a key file, 2 a passphrase, 3 a chip |
+//! | 82 | 2 | zero |
+//! | 84 | 4 | Argon2id memory in KiB, u32; zero without a passphrase |
+//! | 88 | 4 | Argon2id passes, u32; one lane; zero without a passphrase |
+//! | 92 | 16 | Argon2id salt; zero without a passphrase |
+//! | 108 | 8 | zero |
+//! | 116 | 72 | the gallery key, sealed by the root key with bytes 0 to 115 as associated data; zero in a plain gallery |
+//! | 188 | 4 | zero |
+//! | 192 | 32 | SHA-256 of all bytes before it |
 //!
-//! The body is in postcard (wire format 1: integers as LEB128 varints, lengths before sequences
-//! and strings, f32 as 4 bytes little-endian):
+//! # Record
 //!
-//! | field | type | range |
+//! | offset | bytes | content |
 //! |---|---|---|
-//! | next_id | u32 | greater than every id |
-//! | identities | sequence | at most [`super::MAX_IDENTITIES`] |
-//! | — id | u32 | 1 and up, rising |
-//! | — name | string, UTF-8 | 1 to 100 printable characters, trimmed, no other's |
-//! | — templates | sequence | 1 to [`super::MAX_TEMPLATES`] |
-//! | —— numbers | sequence of f32 | exactly D, of unit length |
+//! | 0 | 4 | mark: `uRec` in ASCII |
+//! | 4 | 4 | length P of the payload, u32, at most [`MAX_PAYLOAD_BYTES`] |
+//! | 8 | 1 | kind: 0 about the gallery, 1 an enrollment, 2 about a person |
+//! | 9 | 3 | zero |
+//! | 12 | 4 | the person's number, u32, 1 and up; 0 in a record about the gallery |
+//! | 16 | 8 | sequence number, u64: one more than that of the record before |
+//! | 24 | 4 | first four bytes of SHA-256 of bytes 0 to 23 |
+//! | 28 | P | payload |
+//! | 28 + P | 32 | digest: SHA-256 over the digest before (of the record before, or of the header) and bytes 0 to 27 + P |
 //!
-//! The checksum finds every truncation and every flipped bit; it is no seal against somebody who
-//! may write the file. Every later version keeps magic, version and trailing checksum in place.
+//! The payload is the body in a plain gallery. In a sealed one it is
+//! - about the gallery: the body, sealed by the gallery key;
+//! - an enrollment: 72 bytes, the person's data key sealed by the gallery key, then the body sealed
+//!   by the data key;
+//! - about a person: the body, sealed by that person's data key.
+//!
+//! A seal is XChaCha20-Poly1305: 24 bytes nonce (random), the sealed text, 16 bytes tag. Its
+//! associated data are 65 bytes: major and minor version (u16 each), device (16 bytes), kind
+//! (u8), person (u32), sequence (u64), the digest before (32 bytes). So no record can be moved,
+//! left out or taken from another gallery without its key.
+//!
+//! # Body
+//!
+//! Postcard, wire format 1 (integers as LEB128 varints, lengths before sequences, strings and
+//! bytes): time (u64, seconds since 1970), operator (string), change (varint of the variant, then its
+//! fields):
+//!
+//! | variant | kind | fields |
+//! |---|---|---|
+//! | 0 settings | gallery | rotation seed: option of 32 bytes |
+//! | 1 enroll | enrollment | enrolled at, name (string), consent, templates, negative anchors |
+//! | 2 add templates | person | sequence of templates |
+//! | 3 keep templates | person | sequence of u32: places from 0, rising |
+//! | 4 rename | person | string |
+//! | 5 consent | person | consent |
+//! | 6 add negative anchors | person | sequence of templates |
+//! | 7 remove | gallery | person u32, enrolled at, removed at, reason (0 asked, 1 consent expired, 2 merged) |
+//! | 8 operating point | gallery | string: TOML as in a model's manifest, at most 4,096 bytes |
+//! | 9 cohort | gallery | sequence of templates |
+//! | 10 key rotation | gallery | |
+//! | 11 backup | gallery | name (string), made at, last sequence u64, next person u32 |
+//! | 12 ledger | gallery | next person u32, newest time, removals, backups, history: what a compaction keeps |
+//!
+//! A record with an empty operator is carried over by a compaction and is no history. A consent is: SHA-256 of the text (32 bytes), given at, operator (string), expires at. A template is: label
+//! (option of string), taken at, numbers (bytes: 4 x D, f32, or D, i8; of unit length). Variant 0 is the
+//! first record of a file and stands nowhere else. An enrollment is one record, so a person is enrolled
+//! whole or not at all.
+//!
+//! # What counts as damage
+//!
+//! The header does not fit its digest, or a record within the base does not: the file is refused
+//! and the record named. A record behind the base does not fit, and a later one has a sound head:
+//! likewise. No later one is there: an append was cut short (a power cut), the file is cut back to the last
+//! whole record, and that is reported; unless the counter beside it knows that the record was acknowledged.
+//!
+//! # Versions
+//!
+//! A file of another major version is refused. Format 1 (usher before the seal; no release had it) held
+//! templates without consent and is not carried over: enroll again. A file of a newer minor version
+//! is read, leaving out variants and trailing fields that this build does not know, and never
+//! written; a change that an older build must not leave out makes a new major version.
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use super::{Gallery, Identity, IdentityId, MAX_IDENTITIES, MAX_TEMPLATES, name};
-use crate::embedding::{Embedding, MAX_DIMENSION};
-use crate::model_id::ModelId;
+use super::GalleryError;
+use super::frame::{self, DIGEST_BYTES, FrameKind, HEAD_BYTES, Head, Keys, MARK};
+use super::header::{HEADER_BYTES, Header};
+use super::record::Record;
+use super::seal::DataKey;
+use super::{Gallery, IdentityId};
 
 /// First bytes of every gallery file.
 pub const MAGIC: [u8; 8] = *b"USHERGAL";
-/// The format version that this build reads and writes.
-pub const VERSION: u32 = 1;
-/// Longest body: 130,000 templates of 128 numbers.
-pub const MAX_BODY_BYTES: u64 = 64 << 20;
-/// Longest gallery file.
-pub const MAX_FILE_BYTES: u64 = HEADER_BYTES as u64 + MAX_BODY_BYTES + CHECKSUM_BYTES as u64;
-
-const HEADER_BYTES: usize = 56;
-const CHECKSUM_BYTES: usize = 32;
+/// The major format version that this build reads and writes.
+pub const MAJOR: u16 = 2;
+/// The newest minor format version that this build writes.
+pub const MINOR: u16 = 0;
+/// Longest payload of a record: 100 templates of 4,096 numbers with as many negative anchors.
+pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
+/// Longest gallery file: 1.5 million templates of 128 numbers.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// What is wrong with the bytes of a gallery.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,238 +116,234 @@ pub enum FormatError {
     /// The first bytes are not a gallery's.
     #[error("expected a gallery, found other content; check the path of --gallery")]
     NotAGallery,
-    /// There are fewer or more bytes than the header says.
+    /// The file is of another major version.
     #[error(
-        "expected a gallery of {expected} bytes, found {found}; restore it from a copy or enroll again"
-    )]
-    Length {
-        /// Header, body and checksum together.
-        expected: u64,
-        /// Bytes there are.
-        found: u64,
-    },
-    /// The checksum does not fit the bytes.
-    #[error(
-        "expected a gallery with a fitting checksum, found damaged bytes; restore it from a copy or enroll again"
-    )]
-    Checksum,
-    /// The file is of another format version.
-    #[error(
-        "expected a gallery of format {VERSION}, found format {found}; update usher or enroll again"
+        "expected a gallery of format {MAJOR}, found format {major}.{minor}; {}",
+        if *major < MAJOR { "that was before consents were kept and files sealed: enroll again" } else { "update usher" }
     )]
     Version {
-        /// The version in the header.
-        found: u32,
+        /// The file's major version.
+        major: u16,
+        /// The file's minor version.
+        minor: u16,
     },
-    /// The gallery is larger than a file may be.
+    /// The header is damaged or cut short.
+    #[error("expected a sound header, found damaged bytes; restore a backup or enroll again")]
+    Header,
+    /// The file is longer than a gallery may be.
+    #[error("expected at most {MAX_FILE_BYTES} bytes, found more; this is no gallery of usher's")]
+    TooLong,
+    /// A record is damaged, and it is not the end of the file.
     #[error(
-        "expected a gallery body of at most {MAX_BODY_BYTES} bytes, found {found}; remove people or templates"
+        "expected a sound record {sequence} at byte {offset}, found damaged bytes; restore a backup"
     )]
-    TooLarge {
-        /// Bytes of the body.
-        found: u64,
+    Record {
+        /// The damaged record's number.
+        sequence: u64,
+        /// Where it begins.
+        offset: u64,
     },
-    /// The checksum fits, but the content breaks the format's own rules.
+    /// A record's digest fits, but its seal does not open.
     #[error(
-        "expected {expected} in a gallery, found {found}; it was not written by usher, enroll again"
+        "expected record {sequence} at byte {offset} to open by the gallery's key, found that it does not: somebody without the key wrote it; restore a backup"
+    )]
+    Seal {
+        /// The record's number.
+        sequence: u64,
+        /// Where it begins.
+        offset: u64,
+    },
+    /// A record opens, but what it says cannot be.
+    #[error(
+        "expected record {sequence} at byte {offset} to fit those before it, found {found}; restore a backup, and report this"
     )]
     Content {
-        /// The rule.
-        expected: &'static str,
-        /// What breaks it.
+        /// The record's number.
+        sequence: u64,
+        /// Where it begins.
+        offset: u64,
+        /// What does not fit.
         found: String,
     },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Body {
-    next_id: u32,
-    identities: Vec<StoredIdentity>,
+/// Where the next record goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// Bytes of the file up to there.
+    pub(super) offset: u64,
+    /// Digest of the record before.
+    pub(super) digest: [u8; 32],
+    /// Number of the record before.
+    pub(super) sequence: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct StoredIdentity {
-    id: u32,
-    name: String,
-    templates: Vec<Vec<f32>>,
+/// A gallery's bytes, read.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) header: Header,
+    /// The gallery key; none in a plain gallery.
+    pub(super) key: Option<DataKey>,
+    pub(super) gallery: Gallery,
+    pub(super) end: End,
+    /// Bytes behind the last whole record.
+    pub(super) torn_bytes: u64,
+    /// Records of a newer minor version that were left out.
+    pub(super) left_out: u64,
 }
 
-/// The bytes of a gallery file; the same gallery gives the same bytes.
-///
-/// # Errors
-/// [`FormatError::TooLarge`] when the body exceeds [`MAX_BODY_BYTES`].
-pub fn encode(gallery: &Gallery) -> Result<Vec<u8>, FormatError> {
-    let body = postcard::to_stdvec(&stored(gallery)).map_err(|error| FormatError::Content {
-        expected: "a body that can be written",
-        found: error.to_string(),
-    })?;
-    if body.len() as u64 > MAX_BODY_BYTES {
-        return Err(FormatError::TooLarge {
-            found: body.len() as u64,
-        });
-    }
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + CHECKSUM_BYTES);
-    bytes.extend(MAGIC);
-    bytes.extend(VERSION.to_le_bytes());
-    bytes.extend(gallery.model.bytes());
-    bytes.extend((gallery.dimension as u32).to_le_bytes());
-    bytes.extend((body.len() as u64).to_le_bytes());
-    bytes.extend(body);
-    let checksum = Sha256::digest(&bytes);
-    bytes.extend(checksum);
-    Ok(bytes)
-}
-
-fn stored(gallery: &Gallery) -> Body {
-    Body {
-        next_id: gallery.next_id,
-        identities: gallery
-            .identities
-            .iter()
-            .map(|identity| StoredIdentity {
-                id: identity.id.0,
-                name: identity.name.clone(),
-                templates: identity
-                    .templates
-                    .iter()
-                    .map(|template| template.values().to_vec())
-                    .collect(),
-            })
-            .collect(),
-    }
-}
-
-/// The gallery in the bytes of a file.
-///
-/// # Errors
-/// [`FormatError`] when the bytes are not exactly what [`encode`] wrote.
-pub fn decode(bytes: &[u8]) -> Result<Gallery, FormatError> {
-    if !bytes.starts_with(&MAGIC) {
-        return Err(FormatError::NotAGallery);
-    }
-    let length_error = |expected| FormatError::Length {
-        expected,
-        found: bytes.len() as u64,
+/// Reads a gallery's bytes; the bodies are opened in place. `open` gives the gallery key for a header.
+pub(super) fn load(
+    bytes: &mut [u8],
+    open: impl FnOnce(&Header) -> Result<Option<DataKey>, GalleryError>,
+    damaged: impl Fn(FormatError) -> GalleryError,
+) -> Result<Loaded, GalleryError> {
+    let header = Header::decode(bytes).map_err(&damaged)?;
+    let key = open(&header)?;
+    let mut loaded = Loaded {
+        gallery: Gallery::with_form(header.model, header.dimension, header.form),
+        end: End {
+            offset: HEADER_BYTES as u64,
+            digest: header.digest(),
+            sequence: header.first_sequence - 1,
+        },
+        header,
+        key,
+        torn_bytes: 0,
+        left_out: 0,
     };
-    let least = HEADER_BYTES + CHECKSUM_BYTES;
-    if bytes.len() < least {
-        return Err(length_error(least as u64));
-    }
-    let version = u32::from_le_bytes(field(bytes, 8));
-    let body_bytes = u64::from_le_bytes(field(bytes, 48));
-    let (covered, checksum) = bytes.split_at(bytes.len() - CHECKSUM_BYTES);
-    if Sha256::digest(covered)[..] != *checksum {
-        // A cut file is the likelier cause where the length disagrees.
-        let expected = (least as u64).saturating_add(body_bytes);
-        let likely_cut = version == VERSION && expected > bytes.len() as u64;
-        return Err(if likely_cut {
-            length_error(expected)
-        } else {
-            FormatError::Checksum
-        });
-    }
-    if version != VERSION {
-        return Err(FormatError::Version { found: version });
-    }
-    if body_bytes > MAX_BODY_BYTES {
-        return Err(FormatError::TooLarge { found: body_bytes });
-    }
-    if body_bytes != (covered.len() - HEADER_BYTES) as u64 {
-        return Err(length_error(least as u64 + body_bytes));
-    }
-    let (body, rest) =
-        postcard::take_from_bytes::<Body>(&covered[HEADER_BYTES..]).map_err(|error| {
-            FormatError::Content {
-                expected: "a whole postcard body",
-                found: error.to_string(),
+    loop {
+        let offset = loaded.end.offset as usize;
+        if offset == bytes.len() && offset as u64 >= loaded.header.base_bytes {
+            return Ok(loaded);
+        }
+        let Some(head) = sound(&bytes[offset..], &loaded.end) else {
+            let sequence = loaded.end.sequence + 1;
+            let within_base = (offset as u64) < loaded.header.base_bytes;
+            if within_base || later_head(&bytes[offset..], sequence) {
+                return Err(damaged(FormatError::Record {
+                    sequence,
+                    offset: offset as u64,
+                }));
             }
-        })?;
-    expect(rest.is_empty(), "nothing behind the last identity", || {
-        format!("{} bytes", rest.len())
-    })?;
-    let dimension = u32::from_le_bytes(field(bytes, 44)) as usize;
-    expect(
-        (1..=MAX_DIMENSION).contains(&dimension),
-        "a dimension from 1 to 4096",
-        || dimension.to_string(),
-    )?;
-    restored(body, ModelId::from_bytes(field(bytes, 12)), dimension)
-}
-
-/// `N` bytes of the header, whose length the caller has checked.
-fn field<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
-    std::array::from_fn(|i| bytes[offset + i])
-}
-
-fn restored(body: Body, model: ModelId, dimension: usize) -> Result<Gallery, FormatError> {
-    expect(
-        body.identities.len() <= MAX_IDENTITIES,
-        "at most 10000 identities",
-        || body.identities.len().to_string(),
-    )?;
-    let mut gallery = Gallery::new(model, dimension);
-    gallery.next_id = body.next_id;
-    let mut names = std::collections::HashSet::new();
-    let mut last_id = 0;
-    for stored in body.identities {
-        let id = stored.id;
-        expect(
-            id > last_id && id < body.next_id,
-            "rising ids below the next one",
-            || format!("{id} after {last_id}, next {}", body.next_id),
-        )?;
-        last_id = id;
-        expect(
-            name::checked(&stored.name).is_ok_and(|checked| checked == stored.name)
-                && names.insert(stored.name.clone()),
-            "a printable name of its own",
-            || format!("another at identity {id}"),
-        )?;
-        expect(
-            (1..=MAX_TEMPLATES).contains(&stored.templates.len()),
-            "1 to 100 templates of a person",
-            || format!("{} at identity {id}", stored.templates.len()),
-        )?;
-        let templates = stored
-            .templates
-            .into_iter()
-            .map(|numbers| template(numbers, dimension, id))
-            .collect::<Result<_, _>>()?;
-        gallery.identities.push(Identity {
-            id: IdentityId(id),
-            name: stored.name,
-            templates,
-        });
+            loaded.torn_bytes = (bytes.len() - offset) as u64;
+            return Ok(loaded);
+        };
+        loaded
+            .take(&head, &mut bytes[offset..offset + head.frame_bytes()])
+            .map_err(&damaged)?;
     }
-    Ok(gallery)
 }
 
-fn template(numbers: Vec<f32>, dimension: usize, id: u32) -> Result<Embedding, FormatError> {
-    let found = numbers.len();
-    expect(
-        found == dimension,
-        "templates of the header's dimension",
-        || format!("{found} numbers at identity {id}"),
-    )?;
-    Embedding::from_unit(numbers).map_err(|error| FormatError::Content {
-        expected: "templates of unit length",
-        found: format!("at identity {id}: {error}"),
+/// The head of the record that `bytes` begin with, if it is whole, fits its digest and is the next.
+fn sound(bytes: &[u8], end: &End) -> Option<Head> {
+    let head = Head::decode(bytes)?;
+    let frame = bytes.get(..head.frame_bytes())?;
+    let (content, digest) = frame.split_last_chunk::<DIGEST_BYTES>()?;
+    let next = head.sequence == end.sequence + 1;
+    (next && frame::digest(&end.digest, content) == *digest).then_some(head)
+}
+
+/// Whether the bytes behind a damaged record hold the head of a later one.
+fn later_head(bytes: &[u8], sequence: u64) -> bool {
+    (1..bytes.len().saturating_sub(HEAD_BYTES - 1)).any(|at| {
+        bytes[at..].starts_with(&MARK)
+            && Head::decode(&bytes[at..]).is_some_and(|head| head.sequence > sequence)
     })
 }
 
-fn expect(
-    holds: bool,
-    expected: &'static str,
-    found: impl FnOnce() -> String,
-) -> Result<(), FormatError> {
-    if holds {
+impl Loaded {
+    /// Opens a sound record and applies it.
+    fn take(&mut self, head: &Head, frame: &mut [u8]) -> Result<(), FormatError> {
+        let (sequence, offset) = (head.sequence, self.end.offset);
+        let sealed = |_broken| FormatError::Seal { sequence, offset };
+        let previous = self.end.digest;
+        let digest = std::array::from_fn(|i| frame[HEAD_BYTES + head.payload_bytes + i]);
+        let payload = &mut frame[HEAD_BYTES..HEAD_BYTES + head.payload_bytes];
+        let data = match (&self.key, head.kind, head.person) {
+            (Some(gallery), FrameKind::Enrollment, _) => Some(
+                frame::data_key(&self.header, &previous, head, gallery, payload).map_err(sealed)?,
+            ),
+            (Some(_), FrameKind::Person, Some(person)) => {
+                let identity = self.gallery.identity(person);
+                Some(
+                    identity
+                        .ok_or(FormatError::Seal { sequence, offset })?
+                        .key
+                        .clone(),
+                )
+            }
+            _ => None,
+        };
+        let keys = match (&self.key, &data) {
+            (None, _) => Keys::Plain,
+            (Some(gallery), None) => Keys::Gallery(gallery),
+            (Some(gallery), Some(data)) if head.kind == FrameKind::Enrollment => {
+                Keys::Enrollment { gallery, data }
+            }
+            (Some(_), Some(data)) => Keys::Person(data),
+        };
+        let body = frame::open(&self.header, &previous, head, &keys, payload).map_err(sealed)?;
+        let newer = !self.header.may_be_written();
+        match postcard::take_from_bytes::<Record<'_>>(body) {
+            Ok((record, rest)) if rest.is_empty() || newer => {
+                let unfit = |found: String| FormatError::Content {
+                    sequence,
+                    offset,
+                    found,
+                };
+                if (sequence == self.header.first_sequence) != record.change.is_settings() {
+                    return Err(unfit("settings elsewhere than at the start".to_owned()));
+                }
+                self.gallery
+                    .check(head.kind, head.person, &record)
+                    .map_err(|error| unfit(error.to_string()))?;
+                self.gallery.apply(sequence, head.person, record, data);
+            }
+            _ if newer => self.left_out += 1,
+            _ => {
+                return Err(FormatError::Content {
+                    sequence,
+                    offset,
+                    found: "a body that is no record".to_owned(),
+                });
+            }
+        }
+        self.end = End {
+            offset: offset + head.frame_bytes() as u64,
+            digest,
+            sequence,
+        };
         Ok(())
-    } else {
-        Err(FormatError::Content {
-            expected,
-            found: found(),
-        })
     }
+}
+
+/// Appends a record with this body to `out`.
+///
+/// # Errors
+/// What the system says when it has no randomness to give, or the record is too long.
+pub(super) fn append(
+    out: &mut Vec<u8>,
+    header: &Header,
+    end: &mut End,
+    keys: &Keys<'_>,
+    (kind, person): (FrameKind, Option<IdentityId>),
+    body: &[u8],
+) -> std::io::Result<()> {
+    let head = Head {
+        payload_bytes: 0,
+        kind,
+        person,
+        sequence: end.sequence + 1,
+    };
+    let before = out.len();
+    let digest = frame::write(out, header, &end.digest, head, keys, body)?;
+    *end = End {
+        offset: end.offset + (out.len() - before) as u64,
+        digest,
+        sequence: head.sequence,
+    };
+    Ok(())
 }
 
 #[cfg(test)]

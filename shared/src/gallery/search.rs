@@ -95,6 +95,15 @@ pub struct Index {
     chunks: Vec<Chunk>,
     /// Rows whose template was taken out.
     holes: Vec<Slot>,
+    owners: Owners,
+}
+
+/// Whose templates have been added since the index was last empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owners {
+    None,
+    One(IdentityId),
+    Several,
 }
 
 impl Index {
@@ -110,6 +119,7 @@ impl Index {
             kernel,
             chunks: Vec::new(),
             holes: Vec::new(),
+            owners: Owners::None,
         }
     }
 
@@ -133,6 +143,11 @@ impl Index {
                 let kept = expand(&codes).expect("codes with a direction");
                 Quantized::exact(codes, kept.values())
             }
+        };
+        self.owners = match self.owners {
+            Owners::None => Owners::One(owner),
+            Owners::One(one) if one == owner => Owners::One(owner),
+            _ => Owners::Several,
         };
         let slot = self.holes.pop().unwrap_or_else(|| self.grow());
         let (chunk, row) = slot.place();
@@ -163,6 +178,9 @@ impl Index {
         let (chunk, row) = self.filled(slot);
         self.chunks[chunk].clear(row);
         self.holes.push(slot);
+        if self.is_empty() {
+            self.owners = Owners::None;
+        }
     }
 
     /// The template in a slot; in compact form the one that its codes stand for.
@@ -301,7 +319,12 @@ impl Index {
         let mut tournament = Tournament::new(values);
         let mut limits = Limits::new(&found, ready);
         while let Some((block, value)) = tournament.take() {
-            if f64::from(value) < limits.of_others.floor {
+            // Of a single owner nothing can become the runner-up.
+            let floor = match self.owners {
+                Owners::Several => limits.of_others.floor,
+                _ => limits.of_best.floor,
+            };
+            if f64::from(value) < floor {
                 break;
             }
             rescored.blocks += 1;

@@ -33,7 +33,8 @@
 //! and ends when that is below floor(runner-up's distance): no template left is as close, so none
 //! can change the answer, be it by winning a tie. Within a block it leaves out templates whose own
 //! v is below the floor of the runner-up's distance or, if they are of the best identity, of the
-//! best distance. Until there is a runner-up nothing is left out.
+//! best distance. Until there is a runner-up nothing is left out, unless all templates are one
+//! identity's: then the best distance decides alone.
 //!
 //! **5. In f32.** What is left is compared by [`loosely`], the same sum in another order, in
 //! vectors: at most n + 3 roundings too, so its result L <= d (1 + 1.01 (n + 3) u),

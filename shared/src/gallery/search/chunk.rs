@@ -11,8 +11,8 @@ pub(super) const BLOCKS: usize = 256;
 /// Templates in a chunk.
 pub(super) const ROWS: usize = BLOCKS * BLOCK;
 
-/// Owner of a row without a template: the number that a gallery never gives.
-const NOBODY: IdentityId = IdentityId(u32::MAX);
+/// Owner of a row without a template: numbers start at 1.
+const NOBODY: IdentityId = IdentityId(0);
 
 /// Up to [`ROWS`] templates: their blocks for the scan, their owners, and in full form their numbers.
 ///
@@ -95,7 +95,7 @@ impl Chunk {
         template: &Quantized,
         numbers: &[f32],
     ) {
-        assert_ne!(owner, NOBODY, "an identity's number");
+        assert_ne!(owner, NOBODY, "an identity's number, 1 and up");
         self.owners[row] = owner;
         self.write(row, &template.codes, template.scale, template.radius);
         if let Some(room) = self.room(row) {

@@ -161,6 +161,11 @@ fn adversarial_galleries_find_what_the_naive_search_finds() {
             let close = (0..80).map(|_| near(&mut random, &center, by)).collect();
             check("nearly equal", &people(close, &|i| i * 5 % 11 + 1), &probes);
         }
+        // The cohort's number, and a single owner, among whose templates there is no runner-up.
+        let alike = (0..90)
+            .map(|_| random_unit(&mut random, dimension))
+            .collect();
+        check("one owner", &people(alike, &|_| u32::MAX), &probes);
         // Many of the best person's templates before the runner-up's only one.
         let mut crowd: Vec<_> = (0..60).map(|_| near(&mut random, &center, 0.01)).collect();
         crowd.push(away.clone());
@@ -291,7 +296,7 @@ fn memory_per_template_is_as_documented() {
         let mut index = Index::new(128, form);
         let count = 2 * chunk::ROWS;
         for i in 0..count {
-            index.push(identity(i as u32), &template);
+            index.push(identity(i as u32 + 1), &template);
         }
         assert!(
             index.bytes() / count <= most,
