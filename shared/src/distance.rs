@@ -46,8 +46,13 @@ impl SquaredL2 {
             b.dimension(),
             "embeddings of two models must never be compared"
         );
+        SquaredL2::between_rows(a.values(), b.values())
+    }
+
+    /// [`SquaredL2::between`] of the values of two embeddings, where they lie without one.
+    pub(crate) fn between_rows(a: &[f32], b: &[f32]) -> SquaredL2 {
         let mut sum = 0.0_f32;
-        for (x, y) in a.values().iter().zip(b.values()) {
+        for (x, y) in a.iter().zip(b) {
             let difference = x - y;
             sum += difference * difference;
         }

@@ -12,6 +12,11 @@ use crate::embedding::Embedding;
 pub struct IdentityId(pub(super) u32);
 
 impl IdentityId {
+    /// The identity with this number, 1 and up: as a gallery gave it.
+    pub fn from_number(number: u32) -> IdentityId {
+        IdentityId(number)
+    }
+
     /// The bare number, 1 and up.
     pub fn number(self) -> u32 {
         self.0
