@@ -286,6 +286,7 @@ impl Enroll {
         let own = match deed {
             Deed::New { .. } => None,
             Deed::Add { who, .. } => Some(*who),
+            // Whom the stranger was taken for is no other person here.
             Deed::Not { .. } => return Ok(()),
         };
         let Some(nearest) = closest(gallery, &chosen.templates, own) else {
@@ -293,38 +294,38 @@ impl Enroll {
             return Ok(());
         };
         let other = called(gallery, nearest.identity);
+        let at = format!("{other} at distance {:.2}", nearest.distance.value());
         let standing = judgement.of(nearest);
-        let point = match standing {
-            Standing::Alike => &judgement.decides,
-            Standing::Duplicate | Standing::Apart => &judgement.duplicate,
+        let (point, is) = match standing {
+            Standing::Alike => (&judgement.decides, "a match"),
+            Standing::Duplicate | Standing::Apart => (&judgement.duplicate, "a possible duplicate"),
         };
-        let near = format!(
-            "{other} at distance {:.2}, where at most {:.2} ({})",
-            nearest.distance.value(),
+        let limit = format!(
+            "at most {:.2} ({}) is {is}",
             point.threshold.value(),
             point.name
         );
         let others = gallery.people() - usize::from(own.is_some());
-        let chance =
-            by_chance(point, others).map_or(String::new(), |chance| format!(" ({chance})"));
+        let chance = by_chance(point, others);
+        if standing == Standing::Duplicate && !self.allow_duplicate {
+            let chance = chance.map_or(String::new(), |chance| format!(", though {chance}"));
+            bail!(
+                "expected somebody who is not enrolled, found {at}, where {limit}{chance}; nothing was kept; for the same \
+                 person use --add, for a twin or a chance likeness say --allow-duplicate"
+            );
+        }
+        println!("closest   {at}; {limit}");
+        if let Some(chance) = chance {
+            println!("          {chance}");
+        }
         match standing {
-            Standing::Apart => println!("closest   {near} would be a possible duplicate{chance}"),
-            Standing::Alike => {
-                println!("closest   {near} is a match");
-                eprintln!(
-                    "warning: this face looks like that of {other}; one of them may be greeted by the other's name{chance}"
-                );
-            }
-            Standing::Duplicate if self.allow_duplicate => {
-                println!("closest   {near} is a possible duplicate");
-                eprintln!(
-                    "warning: this face looks very much like that of {other}: the same person enrolled twice, or a twin; \
-                     one of them may be greeted by the other's name{chance}"
-                );
-            }
-            Standing::Duplicate => bail!(
-                "expected somebody who is not enrolled, found {near} is a possible duplicate{chance}; nothing was kept; for \
-                 the same person use --add, for a twin or a chance likeness say --allow-duplicate"
+            Standing::Apart => {}
+            Standing::Alike => eprintln!(
+                "warning: this face looks like that of {other}; one of them may be greeted by the other's name"
+            ),
+            Standing::Duplicate => eprintln!(
+                "warning: this face looks very much like that of {other}: the same person enrolled twice, or a twin; one of \
+                 them may be greeted by the other's name"
             ),
         }
         Ok(())
@@ -372,6 +373,10 @@ impl Enroll {
             Deed::Add { .. } => ("added to", format!("{who}: {templates} now, {seen}")),
             Deed::Not { .. } => ("noted", format!("{templates} as not {who}, {seen}")),
         }];
+        if matches!(deed, Deed::Not { .. }) {
+            let words = "a face that is closer to these than to the person's own templates is nobody's from now on";
+            lines.push(("", words.to_owned()));
+        }
         let consent = gallery.identity(done.who).map(|known| known.consent());
         if let (Some(consent), Some(text)) = (consent, &self.consent) {
             let until = day(consent.expires_at());

@@ -18,6 +18,8 @@ mod show;
 mod sweep;
 mod verify;
 
+use std::io::{self, Write};
+
 use clap::Subcommand;
 
 /// What can be done with a gallery.
@@ -90,6 +92,14 @@ impl GalleryCommand {
 
 /// Prints JSON for a machine.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Prints to standard output; a reader who has seen enough (`| head`) is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
 }

@@ -14,7 +14,7 @@ use shared::operating_point::OperatingPoint;
 
 use super::super::likeness::deciding;
 use super::super::sealing::{Held, now};
-use super::print_json;
+use super::{print, print_json};
 use likeness::{Doubtful, Pair};
 
 /// Consents that run out within so many days are named.
@@ -119,8 +119,7 @@ impl Audit {
         } else {
             self.lines
         };
-        print!("{}", text::text(&gallery, &audited, point.as_ref(), lines));
-        Ok(())
+        print(&text::text(&gallery, &audited, point.as_ref(), lines))
     }
 }
 

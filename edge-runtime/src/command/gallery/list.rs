@@ -10,7 +10,7 @@ use shared::gallery::{Gallery, Identity};
 
 use super::super::sealing::{Held, now};
 use super::super::table::{Side, bytes, counted, day, fields, table};
-use super::print_json;
+use super::{print, print_json};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -56,11 +56,11 @@ impl List {
         if self.json {
             return print_json(&listed(&gallery, &inspection, now()));
         }
-        if gallery.people() > 0 {
-            print!("{}\n", people(&gallery, now()));
-        }
-        print!("{}", about(&gallery, &inspection));
-        Ok(())
+        let people = match gallery.people() {
+            0 => String::new(),
+            _ => people(&gallery, now()) + "\n",
+        };
+        print(&(people + &about(&gallery, &inspection)))
     }
 }
 

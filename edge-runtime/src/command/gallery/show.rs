@@ -9,7 +9,7 @@ use shared::model_id::hex;
 use super::super::likeness::closest;
 use super::super::sealing::{Held, now};
 use super::super::table::{Side, Who, called, counted, day, fields, minute, table};
-use super::print_json;
+use super::{print, print_json};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -70,8 +70,7 @@ impl Show {
         if self.json {
             return print_json(&shown);
         }
-        print!("{}", text(&gallery, known, &shown));
-        Ok(())
+        print(&text(&gallery, known, &shown))
     }
 }
 

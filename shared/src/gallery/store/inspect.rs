@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 
-use super::super::format::MINOR;
 use super::super::key::SealKind;
 use super::super::storage::{Disk, Storage};
 use super::super::{Counter, Gallery, GalleryError, ModelId, Sealing, counter::FileCounter};
@@ -58,11 +57,6 @@ impl Inspection {
             0 => Condition::Whole,
             lost => Condition::RolledBack { lost },
         }
-    }
-
-    /// Whether this build may change the file.
-    pub fn may_be_written(&self) -> bool {
-        self.minor <= MINOR
     }
 }
 
