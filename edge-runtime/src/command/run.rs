@@ -1,10 +1,12 @@
 //! `usher run`: the kiosk at work.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
-use shared::gallery::options::Asking;
-use shared::gallery::{Gallery, GalleryError};
+use shared::gallery::options::{Asking, Keys};
+use shared::gallery::store::Condition;
+use shared::gallery::{Gallery, GalleryError, GalleryStore};
 use shared::model_id::ModelId;
 
 use super::likeness::deciding;
@@ -132,13 +134,35 @@ impl Run {
                 let (gallery, lock) = store.into_gallery();
                 Ok((gallery, Some(lock)))
             }
-            // A newer usher's may be read, and nothing else.
-            Err(GalleryError::Newer { .. }) => {
-                let gallery = Gallery::read(&self.held.gallery, model, keys.sealing())?;
-                Ok((gallery, None))
+            // A newer usher's, or one on a read-only disk, may be read, and nothing else.
+            Err(GalleryError::Newer { .. }) => Ok((self.read_only(&keys, model)?, None)),
+            Err(GalleryError::Write { source, .. })
+                if matches!(
+                    source.kind(),
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Ok((self.read_only(&keys, model)?, None))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The gallery where it may not be held; an older file in its place is refused all the same.
+    fn read_only(&self, keys: &Keys, model: &ModelId) -> Result<Gallery, GalleryError> {
+        let path = &self.held.gallery;
+        let (gallery, found) = GalleryStore::inspect(path, Some(model), keys.sealing())?;
+        if let Condition::RolledBack { lost } = found.condition() {
+            return Err(GalleryError::RolledBack {
+                path: path.clone(),
+                expected: found.last_sequence + lost,
+                found: found.last_sequence,
+            });
+        }
+        tracing::warn!(
+            "the gallery may only be read: what is changed meanwhile counts from the next start"
+        );
+        Ok(gallery)
     }
 
     fn look_at_consents(&self, kiosk: &mut Kiosk) {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
-use shared::gallery::consent::WallTime;
+use shared::gallery::consent::{MAX_WORDS_BYTES, WallTime};
 use shared::gallery::options::{Asking, KeyOptions, Keys};
 use shared::gallery::search::TemplateForm;
-use shared::gallery::store::{By, Inspection, Making, OpenReport, Opening};
+use shared::gallery::store::{By, Condition, Inspection, Making, OpenReport, Opening};
 use shared::gallery::{Gallery, GalleryError, GalleryStore};
 use shared::model_id::ModelId;
 
@@ -46,6 +46,15 @@ impl Held {
         let keys = self.keys.keys(Asking::Once)?;
         let (gallery, inspection) = GalleryStore::inspect(&self.gallery, None, keys.sealing())?;
         tell_left_out(inspection.left_out);
+        if matches!(
+            inspection.condition(),
+            Condition::RolledBack { .. } | Condition::Counter
+        ) {
+            eprintln!(
+                "warning: this is perhaps not the gallery's newest state; see usher gallery verify --gallery {}",
+                self.gallery.display()
+            );
+        }
         Ok((gallery, inspection))
     }
 
@@ -125,11 +134,17 @@ impl Operator {
             .or_else(|| std::env::var("USER").ok())
             .map(|name| name.trim().to_owned())
             .filter(|name| !name.is_empty());
-        given.ok_or_else(|| {
-            anyhow::anyhow!(
+        let Some(name) = given else {
+            anyhow::bail!(
                 "expected to know who gives the order, found no $USER; say it by --operator NAME"
-            )
-        })
+            );
+        };
+        anyhow::ensure!(
+            name.len() <= MAX_WORDS_BYTES,
+            "expected an operator's name of at most {MAX_WORDS_BYTES} bytes, found {}; shorten it",
+            name.len()
+        );
+        Ok(name)
     }
 }
 

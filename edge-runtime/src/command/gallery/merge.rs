@@ -1,5 +1,6 @@
 //! `usher gallery merge`: two entries of one person become one.
 
+use anyhow::ensure;
 use clap::Args;
 use shared::gallery::MAX_TEMPLATES;
 
@@ -34,6 +35,11 @@ impl Merge {
         let (from, into) = (
             self.from.in_gallery(gallery)?.id(),
             self.into.in_gallery(gallery)?.id(),
+        );
+        ensure!(
+            from != into,
+            "expected two entries, found {} twice; name the one that goes and the one that stays",
+            called(gallery, from)
         );
         let faces = gallery.embeddings(from);
         let near = closest(gallery, &faces, Some(from));
