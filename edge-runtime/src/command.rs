@@ -1,8 +1,14 @@
 //! The command line of `usher`: what can be asked for, and what the commands share.
 
+mod consent;
 mod enroll;
+mod files;
+mod gallery;
+mod likeness;
 mod replay;
 mod run;
+mod sealing;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -26,7 +32,10 @@ const DETECTOR_SIDE_PX: u32 = 320;
     version,
     after_help = "\
 Examples:
-  usher enroll \"Ada Lovelace\" --camera replay:recordings/ada --gallery people.gallery --model models/usher-small.toml
+  usher consent > consent.txt
+  usher enroll \"Ada Lovelace\" --consent standard --camera replay:recordings/ada --gallery people.gallery \\
+    --model models/usher-small.toml
+  usher gallery list --gallery people.gallery
   usher run --camera replay:recordings/visit --screen png:screens --gallery people.gallery --model models/usher-small.toml
   usher replay make --picture ada.jpg --out recordings/visit --detector models/yunet.onnx
 
@@ -41,9 +50,14 @@ pub struct Usher {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Get to know one person from a recording of that person alone
-    Enroll(enroll::Enroll),
+    Enroll(Box<enroll::Enroll>),
     /// Greet whom the gallery knows
     Run(run::Run),
+    /// Look after the people in a gallery: list, show, remove, back up, export, audit
+    #[command(subcommand)]
+    Gallery(Box<gallery::GalleryCommand>),
+    /// Print the standard consent text
+    Consent(consent::ShowConsent),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -55,6 +69,8 @@ impl Usher {
         match &self.command {
             Command::Enroll(enroll) => enroll.execute(),
             Command::Run(run) => run.execute(),
+            Command::Gallery(gallery) => gallery.execute(),
+            Command::Consent(consent) => consent.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }
@@ -75,9 +91,9 @@ struct Eyes {
     /// The face detector
     #[arg(long, value_name = "FILE", default_value = "models/yunet.onnx")]
     detector: PathBuf,
-    /// Which of the model's thresholds decides
-    #[arg(long, value_name = "NAME", default_value = "greet")]
-    operating_point: String,
+    /// Which of the model's thresholds decides [default: the gallery's own, else greet]
+    #[arg(long, value_name = "NAME")]
+    operating_point: Option<String>,
     /// Settings over the defaults, TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,

@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use shared::detector::Detection;
 use shared::distance::SquaredL2;
 use shared::embedding::Embedding;
+use shared::gallery::selection::{Selection, select};
 use shared::operating_point::Threshold;
+
+/// Of so many faces one may differ from the rest and is left out: a frame in which the person turned away.
+pub const ONE_OUTLIER_IN: usize = 5;
 
 /// What an enrollment needs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +85,15 @@ pub enum EnrollmentError {
     },
 }
 
+/// What an enrollment leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// The templates: the median first, then those that differ most.
+    pub templates: Vec<Embedding>,
+    /// Faces that were too far from the others.
+    pub left_out: usize,
+}
+
 /// An enrollment under way.
 #[derive(Debug)]
 pub struct Enrollment {
@@ -148,54 +161,33 @@ impl Enrollment {
         )
     }
 
-    /// Chooses the templates.
-    ///
-    /// The median (the probe nearest to all others) is the first. Each probe must match it under `threshold`, else
-    /// the frames show different people. The others are chosen one after another, each the farthest from those
-    /// chosen, so that few templates cover what the person looks like.
+    /// Chooses the templates, as [`select`] does; a face that is too far from the others is left out.
     ///
     /// # Errors
-    /// [`EnrollmentError`] when there is no usable face, or not one person's.
-    pub fn finish(self, threshold: Threshold) -> Result<Vec<Embedding>, EnrollmentError> {
-        let Some(median) = median(&self.probes) else {
+    /// [`EnrollmentError`] when there is no usable face, or more than one in [`ONE_OUTLIER_IN`] is left out: the
+    /// frames show different people.
+    pub fn finish(self, threshold: Threshold) -> Result<Chosen, EnrollmentError> {
+        let faces: Vec<_> = self.probes.iter().map(|(_, face)| face.clone()).collect();
+        let Selection { kept, outliers } = select(&faces, self.rules.most_templates, threshold);
+        let Some(&median) = kept.first() else {
             return Err(self.nothing());
         };
-        let from_median =
-            |(_, probe): &(String, Embedding)| SquaredL2::between(&self.probes[median].1, probe);
-        let outliers: Vec<_> = self
-            .probes
-            .iter()
-            .filter(|probe| !threshold.accepts(from_median(probe)))
-            .collect();
-        if let Some(worst) = outliers.iter().max_by_key(|probe| from_median(probe)) {
+        let from_median = |place: &&usize| SquaredL2::between(&faces[median], &faces[**place]);
+        if let Some(&worst) = outliers.iter().max_by_key(from_median)
+            && outliers.len() * ONE_OUTLIER_IN > faces.len()
+        {
             return Err(EnrollmentError::DifferentPeople {
                 outliers: outliers.len(),
-                frames: self.probes.len(),
-                origin: worst.0.clone(),
-                distance: from_median(worst).value(),
+                frames: faces.len(),
+                origin: self.probes[worst].0.clone(),
+                distance: from_median(&&worst).value(),
                 threshold: threshold.value(),
             });
         }
-        let mut chosen = vec![median];
-        while chosen.len() < self.rules.most_templates {
-            let nearest_chosen = |index: usize| {
-                chosen
-                    .iter()
-                    .map(|other| SquaredL2::between(&self.probes[*other].1, &self.probes[index].1))
-                    .min()
-            };
-            let farthest = (0..self.probes.len())
-                .filter(|index| !chosen.contains(index))
-                .max_by_key(|index| nearest_chosen(*index));
-            match farthest {
-                Some(index) => chosen.push(index),
-                None => break,
-            }
-        }
-        Ok(chosen
-            .into_iter()
-            .map(|index| self.probes[index].1.clone())
-            .collect())
+        Ok(Chosen {
+            templates: kept.iter().map(|&place| faces[place].clone()).collect(),
+            left_out: outliers.len(),
+        })
     }
 
     fn nothing(self) -> EnrollmentError {
@@ -212,20 +204,6 @@ impl Enrollment {
             found_px: self.widest_px.round(),
         }
     }
-}
-
-/// Index of the probe with the least sum of distances to all; the first of equals.
-fn median(probes: &[(String, Embedding)]) -> Option<usize> {
-    let sum = |index: usize| -> f32 {
-        probes
-            .iter()
-            .map(|(_, other)| SquaredL2::between(&probes[index].1, other).value())
-            .sum()
-    };
-    (0..probes.len())
-        .map(|index| (index, sum(index)))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(index, _)| index)
 }
 
 #[cfg(test)]
@@ -284,19 +262,32 @@ mod tests {
     #[test]
     fn the_median_and_the_most_different_are_kept() {
         let threshold = Threshold::new(0.5).unwrap();
-        let templates = enrollment(&[0.0, 1.0, 2.0, 3.0, 20.0, -20.0, 10.0, 11.0])
+        let chosen = enrollment(&[0.0, 1.0, 2.0, 3.0, 20.0, -20.0, 10.0, 11.0])
             .finish(threshold)
             .unwrap();
         assert_eq!(
-            angles(&templates),
+            angles(&chosen.templates),
             [3, -20, 20, 11, 0],
             "median first, then farthest first"
         );
         assert_eq!(
-            enrollment(&[5.0]).finish(threshold).unwrap().len(),
+            enrollment(&[5.0])
+                .finish(threshold)
+                .unwrap()
+                .templates
+                .len(),
             1,
             "one picture is enough"
         );
+    }
+
+    #[test]
+    fn one_bad_frame_in_five_is_left_out() {
+        let chosen = enrollment(&[0.0, 1.0, 2.0, 3.0, 90.0])
+            .finish(Threshold::new(0.5).unwrap())
+            .unwrap();
+        assert_eq!(chosen.left_out, 1);
+        assert!(!angles(&chosen.templates).contains(&90));
     }
 
     #[test]

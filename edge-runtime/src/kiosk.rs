@@ -4,6 +4,7 @@ use shared::detector::Detection;
 use shared::embedder::EmbedderError;
 use shared::frame::Frame;
 use shared::gallery::Gallery;
+use shared::gallery::consent::WallTime;
 use shared::geometry::Rect;
 use shared::operating_point::Threshold;
 use shared::pipeline::{Pipeline, PipelineError};
@@ -85,6 +86,11 @@ impl Kiosk {
     /// The people it knows.
     pub fn gallery(&self) -> &Gallery {
         &self.gallery
+    }
+
+    /// From now on nobody is matched whose consent has run out at `now`; returns how many there are.
+    pub fn suspend_expired(&mut self, now: WallTime) -> usize {
+        self.gallery.suspend_expired(now)
     }
 
     /// The most that is a match.

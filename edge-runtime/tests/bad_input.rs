@@ -6,9 +6,8 @@ mod place;
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use place::{Place, skip};
+use place::{Place, by, enrollee, skip};
 use shared::embedding::Embedding;
-use shared::gallery::Gallery;
 use shared::model_id::ModelId;
 
 /// Runs `usher` with `arguments` and expects it to fail saying all of `words`, on standard error alone.
@@ -43,6 +42,8 @@ fn not_enrolled(place: &Place, recording: &str, words: &[&str]) {
         &place.with_model(&[
             "enroll",
             "Ada",
+            "--consent",
+            "standard",
             "--camera",
             &camera,
             "--gallery",
@@ -123,6 +124,8 @@ fn models_that_are_damaged_or_mixed_up() {
     let arguments = place.with_model(&[
         "enroll",
         "Ada",
+        "--consent",
+        "standard",
         "--camera",
         "replay:wall",
         "--gallery",
@@ -198,6 +201,8 @@ fn galleries_that_are_damaged_or_of_another_model() {
         let enroll = [
             "enroll",
             "Ada",
+            "--consent",
+            "standard",
             "--camera",
             "replay:visit",
             "--gallery",
@@ -218,18 +223,19 @@ fn galleries_that_are_damaged_or_of_another_model() {
 
     let manifest = shared::manifest::ModelManifest::read(&place.manifest()).unwrap();
     let filled = |model: ModelId| {
-        let mut gallery = Gallery::new(model, manifest.dimension);
+        for file in ["people.gallery", "people.gallery.counter"] {
+            let _ = std::fs::remove_file(place.path(file));
+        }
+        let mut store = place.gallery("people.gallery", model, manifest.dimension);
         let template = Embedding::from_raw(vec![1.0; manifest.dimension]).unwrap();
-        gallery.enroll("Grace", vec![template]).unwrap();
-        gallery
+        let grace = enrollee("Grace", &[template], (0, 365));
+        store.enroll(&grace, by(0)).unwrap();
     };
-    filled(ModelId::from_bytes([0xAB; 32]))
-        .write(&gallery)
-        .unwrap();
+    filled(ModelId::from_bytes([0xAB; 32]));
     let own = manifest.model_id().to_string();
     fails(2, &["people.gallery", "abababab", &own, "enroll again"]);
 
-    filled(manifest.model_id()).write(&gallery).unwrap();
+    filled(manifest.model_id());
     let whole = std::fs::read(&gallery).unwrap();
     std::fs::write(&gallery, &whole[..whole.len() - 7]).unwrap();
     fails(3, &["people.gallery"]);
@@ -248,9 +254,7 @@ fn a_frame_that_is_no_picture_ends_a_run_with_a_fault() {
     grey_picture(&visit.join("1.png"));
     std::fs::write(visit.join("2.png"), "not a picture").unwrap();
     let manifest = shared::manifest::ModelManifest::read(&place.manifest()).unwrap();
-    Gallery::new(manifest.model_id(), manifest.dimension)
-        .write(&place.path("people.gallery"))
-        .unwrap();
+    drop(place.gallery("people.gallery", manifest.model_id(), manifest.dimension));
     let run = [
         "run",
         "--camera",
@@ -340,6 +344,8 @@ fn wrong_usage_is_told_from_failure() {
         &[
             "enroll",
             "Ada",
+            "--consent",
+            "standard",
             "--camera",
             "video:0",
             "--gallery",
@@ -381,6 +387,21 @@ fn wrong_usage_is_told_from_failure() {
             "--frames",
             "0",
         ],
+        // Nobody is enrolled without consent.
+        &[
+            "enroll",
+            "Ada",
+            "--camera",
+            "replay:a",
+            "--gallery",
+            "g",
+            "--model",
+            "m",
+        ],
+        &["gallery", "list", "--gallery", "g", "--plain", "--key", "k"],
+        &["gallery", "rekey", "--gallery", "g"],
+        &["gallery", "export", "--gallery", "g", "all.age"],
+        &["gallery", "export", "--gallery", "g", "--person", "Ada"],
         &["dance"],
     ] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_usher"))
@@ -397,6 +418,24 @@ fn help_shows_an_example() {
         &["--help"][..],
         &["run", "--help"],
         &["enroll", "--help"],
+        &["consent", "--help"],
+        &["gallery", "--help"],
+        &["gallery", "list", "--help"],
+        &["gallery", "show", "--help"],
+        &["gallery", "remove", "--help"],
+        &["gallery", "rename", "--help"],
+        &["gallery", "merge", "--help"],
+        &["gallery", "consent", "--help"],
+        &["gallery", "sweep", "--help"],
+        &["gallery", "point", "--help"],
+        &["gallery", "export", "--help"],
+        &["gallery", "import", "--help"],
+        &["gallery", "backup", "--help"],
+        &["gallery", "restore", "--help"],
+        &["gallery", "verify", "--help"],
+        &["gallery", "compact", "--help"],
+        &["gallery", "rekey", "--help"],
+        &["gallery", "audit", "--help"],
         &["replay", "make", "--help"],
     ] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_usher"))

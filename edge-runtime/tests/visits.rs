@@ -24,6 +24,8 @@ fn visits(
         let output = place.usher(&place.with_model(&[
             "enroll",
             name,
+            "--consent",
+            "standard",
             "--camera",
             &camera,
             "--gallery",
@@ -171,26 +173,42 @@ fn a_name_is_taken_once_and_a_likeness_is_warned_of() {
         return;
     };
     std::fs::copy(picture, place.folder("one").join("1.jpg")).unwrap();
-    let enroll = |name| {
-        place.usher(&place.with_model(&[
+    let enroll = |name: &str, more: &[&str]| {
+        let arguments = [
             "enroll",
             name,
+            "--consent",
+            "standard",
             "--camera",
             "replay:one",
             "--gallery",
             "g",
-        ]))
+        ];
+        place.usher(&place.with_model(&[&arguments[..], more].concat()))
     };
-    assert!(enroll("Ada").status.success());
+    assert!(enroll("Ada", &[]).status.success());
     let gallery = std::fs::read(place.path("g")).unwrap();
-    let again = enroll("Ada");
+    let again = enroll("Ada", &[]);
     assert_eq!(again.status.code(), Some(1), "the name is taken");
     assert_eq!(std::fs::read(place.path("g")).unwrap(), gallery);
-    let twin = enroll("Grace");
-    assert!(twin.status.success());
+    let twin = enroll("Grace", &[]);
+    assert_eq!(twin.status.code(), Some(1), "the face is Ada's");
+    let message = String::from_utf8(twin.stderr).unwrap();
+    for words in [
+        "found Ada (#1) at distance 0.00",
+        "duplicate-check",
+        "strangers comes that close to the one person by chance",
+        "nothing was kept",
+        "--allow-duplicate",
+    ] {
+        assert!(message.contains(words), "{message}\ndoes not say: {words}");
+    }
+    assert_eq!(std::fs::read(place.path("g")).unwrap(), gallery);
+    let twin = enroll("Grace", &["--allow-duplicate"]);
     let warning = String::from_utf8(twin.stderr).unwrap();
+    assert!(twin.status.success(), "{warning}");
     assert!(
-        warning.contains("Grace looks like Ada (number 1)"),
+        warning.contains("very much like that of Ada (#1)"),
         "{warning}"
     );
 }

@@ -5,7 +5,6 @@ pub mod compatibility;
 pub mod curve;
 pub mod faces;
 pub mod folds;
-pub mod gallery_size;
 pub mod groups;
 pub mod histogram;
 pub mod identification;

@@ -5,7 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use shared::{Detector, Embedder, Gallery, Pipeline, picture};
+use shared::gallery::consent::WallTime;
+use shared::gallery::search::TemplateForm;
+use shared::gallery::store::{By, Making};
+use shared::gallery::{Consent, Enrollee, GalleryStore, KeyFile, NewTemplate, Sealing};
+use shared::{Detector, Embedder, Pipeline, picture};
 
 #[path = "../../shared/tests/skip/mod.rs"]
 mod skip;
@@ -119,22 +123,51 @@ fn a_folder_and_a_kiosks_gallery_name_the_same_people() {
     let embedder = Embedder::load(&root().join("models/usher-small.toml")).unwrap();
     let model = embedder.manifest().clone();
     let mut pipeline = Pipeline::new(Detector::load(&place.detector, 320).unwrap(), embedder);
-    let mut gallery = Gallery::new(model.model_id(), model.dimension);
+    let (key, path) = (place.path("gallery.key"), place.path("people.gallery"));
+    let sealed_by = KeyFile::create(Path::new(&key)).unwrap();
+    let making = Making {
+        sealing: Sealing::By(&sealed_by),
+        model: model.model_id(),
+        dimension: model.dimension,
+        form: TemplateForm::Full,
+        rotated: true,
+    };
+    let desk = By {
+        operator: "desk",
+        at: WallTime::from_unix_seconds(1_800_000_000),
+    };
+    let mut gallery = GalleryStore::create(Path::new(&path), &making, desk).unwrap();
     for (name, file) in [
         ("Barack Obama", "barack-obama/obama.jpg"),
         ("Joe Biden", "joe-biden/biden.jpg"),
     ] {
         let frame = picture::read(&place.pictures.join(file)).unwrap();
         let (_, _, template) = pipeline.only_face(&frame).unwrap();
-        gallery.enroll(name, vec![template]).unwrap();
+        let enrollee = Enrollee {
+            name: name.to_owned(),
+            consent: Consent::given("I agree.", desk.at, "desk", 365).unwrap(),
+            templates: vec![NewTemplate {
+                embedding: template,
+                label: None,
+                taken_at: desk.at,
+            }],
+        };
+        gallery.enroll(&enrollee, desk).unwrap();
     }
-    let path = place.path("people.gallery");
-    gallery.write(Path::new(&path)).unwrap();
     let probe = place.picture("barack-obama/obama3.jpg");
-    let found = place.json(&["identify", &probe, "--gallery", &path]);
+    let found = place.json(&["identify", &probe, "--gallery", &path, "--key", &key]);
     assert_eq!(found["answers"][0]["person"], "Barack Obama", "{found}");
     let stranger = place.picture("grace-hopper/grace_hopper.jpg");
-    let found = place.json(&["identify", &stranger, "--gallery", &path, "--k", "1"]);
+    let found = place.json(&[
+        "identify",
+        &stranger,
+        "--gallery",
+        &path,
+        "--k",
+        "1",
+        "--key",
+        &key,
+    ]);
     assert!(found["answers"][0]["person"].is_null(), "{found}");
     assert_eq!(found["answers"][0]["nearest"].as_array().unwrap().len(), 1);
 
@@ -163,6 +196,8 @@ fn a_folder_and_a_kiosks_gallery_name_the_same_people() {
         &probe,
         "--gallery",
         &path,
+        "--key",
+        &key,
         "--model",
         &other,
         "--threshold",

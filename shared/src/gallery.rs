@@ -12,6 +12,7 @@
 //! | [`rotation`] | revocable templates |
 //! | [`search`] | exact and fast: the closest identity and the next |
 //! | [`selection`] | which of many faces become templates |
+//! | [`transfer`] | people on their way to another gallery, or to themselves: a JSON document |
 
 pub mod consent;
 pub mod counter;
@@ -22,6 +23,8 @@ pub mod header;
 mod identity;
 pub mod key;
 pub mod name;
+#[cfg(feature = "command-line")]
+pub mod options;
 mod record;
 pub mod rotation;
 pub mod seal;
@@ -29,6 +32,7 @@ pub mod search;
 pub mod selection;
 pub mod storage;
 pub mod store;
+pub mod transfer;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -258,6 +262,15 @@ impl Gallery {
             .collect()
     }
 
+    /// Faces that are noted as not this person, as the model made them, up to rounding.
+    pub fn negative_anchors(&self, id: IdentityId) -> Vec<Embedding> {
+        let anchors = self.identity(id).map_or(&[][..], |known| &known.anchors);
+        anchors
+            .iter()
+            .map(|anchor| self.turned_back(anchor))
+            .collect()
+    }
+
     /// The closest identity and the next, of all templates.
     ///
     /// # Panics
@@ -437,6 +450,7 @@ impl std::fmt::Debug for Gallery {
 }
 
 mod change;
+use change::check_label;
 
 #[cfg(test)]
 pub(crate) mod tests;

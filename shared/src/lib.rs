@@ -36,6 +36,7 @@ pub mod embedder;
 pub mod embedding;
 pub mod frame;
 pub mod gallery;
+pub mod gallery_size;
 pub mod geometry;
 #[cfg(feature = "inference")]
 pub mod inference;

@@ -1,10 +1,16 @@
 //! `usher run`: the kiosk at work.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
-use shared::gallery::Gallery;
+use shared::gallery::options::{Asking, Keys};
+use shared::gallery::store::Condition;
+use shared::gallery::{Gallery, GalleryError, GalleryStore};
+use shared::model_id::ModelId;
 
+use super::likeness::deciding;
+use super::sealing::{Held, now};
 use super::{Eyes, ScreenTarget};
 use crate::camera::Captured;
 use crate::clock::Timestamp;
@@ -30,9 +36,8 @@ pub(super) struct Run {
     /// Where screens go: png:DIR, one file for each change
     #[arg(long, value_name = "TARGET")]
     screen: ScreenTarget,
-    /// Whom to greet, as `usher enroll` wrote it
-    #[arg(long, value_name = "FILE")]
-    gallery: PathBuf,
+    #[command(flatten)]
+    held: Held,
     /// Add events to the end of this file instead of printing them
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -88,18 +93,23 @@ impl Run {
         let config = self.eyes.config()?;
         let pipeline = self.eyes.pipeline()?;
         let manifest = pipeline.embedder().manifest();
-        let threshold = manifest
-            .operating_point(&self.eyes.operating_point)?
-            .threshold;
-        let gallery = Gallery::read(&self.gallery, &manifest.model_id())?;
-        if gallery.identities().is_empty() {
+        // Held while it runs: who is removed meanwhile would still be greeted.
+        let (gallery, _lock) = self.gallery(&manifest.model_id())?;
+        let asked = self.eyes.operating_point.as_deref();
+        let threshold = deciding(manifest, asked, &gallery)?.threshold;
+        if gallery.people() == 0 {
             tracing::warn!("the gallery is empty, so everybody is unknown");
         }
         let mut camera = self.eyes.camera.open(self.eyes.fps)?;
         let mut kiosk = Kiosk::new(pipeline, gallery, threshold, &config);
         let mut shown: Option<State> = None;
+        let mut consents_seen = None;
         while let Some(captured) = camera.next_frame()? {
             (output.now, output.frame) = (captured.at, captured.number);
+            let hour = now().unix_seconds() / 3600;
+            if consents_seen.replace(hour) != Some(hour) {
+                self.look_at_consents(&mut kiosk);
+            }
             let step = kiosk.step(&captured)?;
             output.tell(&kiosk, &step)?;
             let changed = shown.as_ref() != Some(kiosk.state());
@@ -114,6 +124,56 @@ impl Run {
         }
         eprintln!("{}", kiosk.latencies());
         Ok(())
+    }
+
+    /// The gallery, and what keeps others from changing it.
+    fn gallery(&self, model: &ModelId) -> anyhow::Result<(Gallery, Option<std::fs::File>)> {
+        let keys = self.held.keys.keys(Asking::Once)?;
+        match self.held.open_with(&keys, Some(model)) {
+            Ok(store) => {
+                let (gallery, lock) = store.into_gallery();
+                Ok((gallery, Some(lock)))
+            }
+            // A newer usher's, or one on a read-only disk, may be read, and nothing else.
+            Err(GalleryError::Newer { .. }) => Ok((self.read_only(&keys, model)?, None)),
+            Err(GalleryError::Write { source, .. })
+                if matches!(
+                    source.kind(),
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Ok((self.read_only(&keys, model)?, None))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The gallery where it may not be held; an older file in its place is refused all the same.
+    fn read_only(&self, keys: &Keys, model: &ModelId) -> Result<Gallery, GalleryError> {
+        let path = &self.held.gallery;
+        let (gallery, found) = GalleryStore::inspect(path, Some(model), keys.sealing())?;
+        if let Condition::RolledBack { lost } = found.condition() {
+            return Err(GalleryError::RolledBack {
+                path: path.clone(),
+                expected: found.last_sequence + lost,
+                found: found.last_sequence,
+            });
+        }
+        tracing::warn!(
+            "the gallery may only be read: what is changed meanwhile counts from the next start"
+        );
+        Ok(gallery)
+    }
+
+    fn look_at_consents(&self, kiosk: &mut Kiosk) {
+        let expired = kiosk.suspend_expired(now());
+        if expired > 0 {
+            tracing::warn!(
+                people = expired,
+                "consents have run out: these people are no longer greeted; renew them (usher gallery consent) or remove \
+                 them (usher gallery sweep)"
+            );
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The state machine with a hand-moved clock: scripts of frames 100 ms apart.
 
 use shared::embedding::Embedding;
-use shared::gallery::Gallery;
+use shared::gallery::consent::WallTime;
+use shared::gallery::{Consent, Enrollee, Gallery, NewTemplate};
 use shared::model_id::ModelId;
 
 use super::*;
@@ -10,10 +11,17 @@ use super::*;
 fn two_people() -> [IdentityId; 2] {
     let mut gallery = Gallery::new(ModelId::from_bytes([7; 32]), 2);
     ["A", "B"].map(|name| {
-        gallery
-            .enroll(name, vec![Embedding::from_raw(vec![1.0, 0.0]).unwrap()])
-            .unwrap()
-            .id()
+        let now = WallTime::from_unix_seconds(1_800_000_000);
+        let enrollee = Enrollee {
+            name: name.to_owned(),
+            consent: Consent::given("I agree.", now, "desk", 1).unwrap(),
+            templates: vec![NewTemplate {
+                embedding: Embedding::from_raw(vec![1.0, 0.0]).unwrap(),
+                label: None,
+                taken_at: now,
+            }],
+        };
+        gallery.enroll(&enrollee).unwrap()
     })
 }
 

@@ -5,10 +5,17 @@
 mod skip;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
 
 use image::RgbImage;
+use shared::embedding::Embedding;
+use shared::gallery::consent::WallTime;
+use shared::gallery::search::TemplateForm;
+use shared::gallery::store::{By, Making};
+use shared::gallery::{Consent, Enrollee, GalleryStore, KeyFile, NewTemplate, Sealing};
 use shared::manifest::ModelManifest;
+use shared::model_id::ModelId;
 pub(crate) use skip::skip;
 
 /// Arguments that name the model of a [`Place`].
@@ -61,8 +68,32 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_usher"))
             .args(arguments)
             .current_dir(self.folder.path())
+            .env("USHER_KEY", self.key())
+            .env("USER", "front desk")
+            .stdin(Stdio::null())
             .output()
             .unwrap()
+    }
+
+    /// The key file that `usher` finds in this folder, and makes at the first enrollment.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.path("gallery.key")
+    }
+
+    /// A new gallery of this model, sealed by this folder's key.
+    pub(crate) fn gallery(&self, name: &str, model: ModelId, dimension: usize) -> GalleryStore {
+        if !self.key().exists() {
+            KeyFile::create(&self.key()).unwrap();
+        }
+        let key = KeyFile::at(&self.key());
+        let making = Making {
+            sealing: Sealing::By(&key),
+            model,
+            dimension,
+            form: TemplateForm::Full,
+            rotated: false,
+        };
+        GalleryStore::create(&self.path(name), &making, by(0)).unwrap()
     }
 
     /// `arguments` and those that name the model.
@@ -119,6 +150,30 @@ impl Place {
         image::imageops::replace(&mut both, &face, 0, 0);
         image::imageops::replace(&mut both, &face, i64::from(width), 0);
         Some(both)
+    }
+}
+
+/// An order by the front desk, so many days ago.
+pub(crate) fn by(days_ago: u64) -> By<'static> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    By {
+        operator: "front desk",
+        at: WallTime::from_unix_seconds(now.unwrap().as_secs() - days_ago * WallTime::DAY),
+    }
+}
+
+/// Somebody with these faces, who agreed so many days ago for so many days.
+pub(crate) fn enrollee(name: &str, faces: &[Embedding], (ago, days): (u64, u64)) -> Enrollee {
+    let at = by(ago).at;
+    let templates = faces.iter().map(|embedding| NewTemplate {
+        embedding: embedding.clone(),
+        label: None,
+        taken_at: at,
+    });
+    Enrollee {
+        name: name.to_owned(),
+        consent: Consent::given("I agree.", at, "front desk", days).unwrap(),
+        templates: templates.collect(),
     }
 }
 

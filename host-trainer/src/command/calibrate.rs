@@ -16,8 +16,8 @@ use crate::evaluation::material::Material;
 use crate::evaluation::text::{bounds, percent};
 use crate::model_card::{self, grouped};
 use crate::verification::folds::right_at;
-use crate::verification::gallery_size::fpir;
 use crate::verification::rates::Distances;
+use shared::gallery_size::fpir;
 
 /// Most characters of a point's name.
 const LONGEST_NAME: usize = 40;

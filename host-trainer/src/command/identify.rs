@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use rayon::prelude::*;
+use shared::gallery::options::KeyOptions;
 
 use super::embedding::EmbeddingArguments;
 use super::verify::DecisionArguments;
@@ -19,7 +20,7 @@ use report::{Answer, Candidate, Report};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  usher-train identify door.jpg --gallery photos\n  \
-    usher-train identify probes --gallery people.gallery --k 5 --point greet\n\
+    usher-train identify probes --gallery people.gallery --k 5 --point greet --key gallery.key\n\
     A gallery is a folder per person, or a kiosk's gallery file of the same model. Where the pictures \
     of a folder lie in a folder per person too, right and wrong answers are counted."
 )]
@@ -29,6 +30,8 @@ pub struct Arguments {
     /// Who is known: a folder per person, or a gallery file
     #[arg(long, value_name = "FOLDER|FILE")]
     gallery: PathBuf,
+    #[command(flatten)]
+    keys: KeyOptions,
     /// Nearest templates that vote
     #[arg(long, default_value_t = 5, value_name = "COUNT")]
     k: usize,
@@ -56,7 +59,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let source = arguments.embedding.source();
     let manifest = source.manifest()?;
     let threshold = arguments.decision.threshold(&manifest)?;
-    let known = Known::open(&arguments.gallery, &source)?;
+    let known = Known::open(&arguments.gallery, &source, &arguments.keys)?;
     let faces = match arguments.all_faces {
         true => Faces::All,
         false => Faces::Central,

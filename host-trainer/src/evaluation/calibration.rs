@@ -6,9 +6,9 @@ use super::embedded::Embedded;
 use super::measure::SEED;
 use crate::verification::bootstrap::{DRAWS, Intervals, Tally};
 use crate::verification::folds::{Best, TooFew, best_threshold};
-use crate::verification::gallery_size::fmr_for;
 use crate::verification::interval::{RULE_OF_30, clopper_pearson};
 use crate::verification::rates::{Distances, Unsupported, in_short};
+use shared::gallery_size::fmr_for;
 
 /// The operating point of best accuracy on the list of pairs.
 pub const VERIFY: &str = "verify";

@@ -401,7 +401,7 @@ fn taken_in(
     taken.collect()
 }
 
-fn check_label(label: &str) -> Result<(), GalleryError> {
+pub(super) fn check_label(label: &str) -> Result<(), GalleryError> {
     let found = label.chars().count();
     let refuse = |found| Err(GalleryError::Label { found });
     if !(1..=MAX_LABEL_CHARS).contains(&found) {

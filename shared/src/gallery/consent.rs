@@ -1,5 +1,7 @@
 //! The consent that lets a person's templates be kept: without one, nobody is enrolled.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,6 +29,23 @@ impl WallTime {
     pub const fn unix_seconds(self) -> u64 {
         self.0
     }
+
+    /// In the words of RFC 3339, in UTC: "2026-11-24T09:30:00Z". Beyond the year 9999 it is that year's end.
+    pub fn to_rfc3339(self) -> String {
+        let last = Self::LAST_WRITTEN.min(self.0);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(last);
+        humantime::format_rfc3339_seconds(time).to_string()
+    }
+
+    /// What [`WallTime::to_rfc3339`] wrote; none when the text says no time since 1970 in whole seconds of UTC.
+    pub fn from_rfc3339(text: &str) -> Option<WallTime> {
+        let time = humantime::parse_rfc3339(text).ok()?;
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        (since.subsec_nanos() == 0).then_some(WallTime(since.as_secs()))
+    }
+
+    /// 9999-12-31 23:59:59 UTC.
+    const LAST_WRITTEN: u64 = 253_402_300_799;
 
     /// The moment this many days later.
     pub const fn plus_days(self, days: u64) -> WallTime {
@@ -78,6 +97,25 @@ impl Consent {
             operator: operator.to_owned(),
             expires_at: given_at.plus_days(days),
         })
+    }
+
+    /// A consent as another gallery recorded it, for a person who comes from there.
+    ///
+    /// # Errors
+    /// [`GalleryError::Consent`] when no enrollment would have recorded it.
+    pub fn as_recorded(
+        text_sha256: [u8; 32],
+        given_at: WallTime,
+        operator: &str,
+        expires_at: WallTime,
+    ) -> Result<Consent, GalleryError> {
+        let consent = Consent {
+            text_sha256,
+            given_at,
+            operator: operator.to_owned(),
+            expires_at,
+        };
+        consent.check().map(|()| consent)
     }
 
     /// SHA-256 of the text that was agreed to, in UTF-8.
@@ -170,6 +208,25 @@ mod tests {
         assert!(!consent.has_expired(WallTime(end.0 - 1)));
         assert!(consent.has_expired(end));
         assert_eq!(consent.text_sha256()[..], Sha256::digest("I agree.")[..]);
+    }
+
+    #[test]
+    fn times_in_words_and_back() {
+        assert_eq!(NOON.to_rfc3339(), "2027-01-15T08:00:00Z");
+        for time in [WallTime(0), NOON, WallTime(WallTime::LAST_WRITTEN)] {
+            assert_eq!(WallTime::from_rfc3339(&time.to_rfc3339()), Some(time));
+        }
+        let end = WallTime(u64::MAX).to_rfc3339();
+        assert_eq!(end, "9999-12-31T23:59:59Z");
+        for text in [
+            "",
+            "yesterday",
+            "2027-01-15",
+            "2027-01-15T08:00:00.5Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(WallTime::from_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

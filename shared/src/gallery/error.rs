@@ -155,7 +155,9 @@ pub enum GalleryError {
         given: &'static str,
     },
     /// The key is another gallery's.
-    #[error("expected the key of this gallery, found another one: {given} does not open it")]
+    #[error(
+        "expected what this gallery was sealed with, found {given} that does not open it; name the right one by --key or --passphrase-file"
+    )]
     WrongKey {
         /// What was given.
         given: &'static str,

@@ -115,7 +115,7 @@ pub enum KeyError {
     },
     /// Others may read the key file.
     #[error(
-        "expected the key file {path} to be for its owner alone, found mode {mode:03o}; run chmod 600 {path} and ask who has read it"
+        "expected {path}, which holds a secret, to be for its owner alone, found mode {mode:03o}; run chmod 600 {path} and ask who has read it"
     )]
     Readable {
         /// The key file.
@@ -131,8 +131,21 @@ pub enum KeyError {
         /// The key file.
         path: PathBuf,
     },
+    /// There is no file with a passphrase.
+    #[error(
+        "expected the gallery's passphrase in {path}, found no such file; check the path of --passphrase-file"
+    )]
+    NoPassphraseFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A new passphrase was typed twice, each time another.
+    #[error("expected the same passphrase twice, found two; type it again")]
+    NotTheSame,
     /// The passphrase is too short.
-    #[error("expected a passphrase of {MIN_PASSPHRASE_CHARS} characters at least, found {found}")]
+    #[error(
+        "expected a passphrase of {MIN_PASSPHRASE_CHARS} characters at least, found {found}; choose a longer one"
+    )]
     Passphrase {
         /// Characters given.
         found: usize,
@@ -150,7 +163,9 @@ pub enum KeyError {
         passes: u32,
     },
     /// Another source of keys (a chip) failed.
-    #[error("expected the gallery's key from {from}, found: {source}")]
+    #[error(
+        "expected the gallery's key from {from}, found: {source}; name another source of it, such as --key or --passphrase-file"
+    )]
     Other {
         /// The source.
         from: String,
@@ -209,22 +224,6 @@ impl KeyFile {
         &self.path
     }
 
-    fn check_permissions(&self, file: &fs::File) -> Result<(), KeyError> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let permissions = file.metadata().map_err(|source| self.failed(source))?;
-            let mode = permissions.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(KeyError::Readable {
-                    path: self.path.clone(),
-                    mode,
-                });
-            }
-        }
-        Ok(())
-    }
-
     fn failed(&self, source: std::io::Error) -> KeyError {
         let path = self.path.clone();
         match source.kind() {
@@ -241,7 +240,7 @@ impl KeySource for KeyFile {
 
     fn root_key(&self, _parameters: &KeyParameters) -> Result<DataKey, KeyError> {
         let file = fs::File::open(&self.path).map_err(|source| self.failed(source))?;
-        self.check_permissions(&file)?;
+        for_owner_alone(&self.path, &file)?;
         let mut text = Zeroizing::new(String::with_capacity(256));
         file.take(256)
             .read_to_string(&mut text)
@@ -255,6 +254,24 @@ impl KeySource for KeyFile {
         })?;
         Ok(DataKey::from_bytes(*key))
     }
+}
+
+/// That nobody but its owner may read a file with a secret.
+pub(super) fn for_owner_alone(path: &Path, file: &fs::File) -> Result<(), KeyError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let path = || path.to_owned();
+        let metadata = file.metadata().map_err(|source| KeyError::File {
+            path: path(),
+            source,
+        })?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Readable { path: path(), mode });
+        }
+    }
+    Ok(())
 }
 
 fn from_hex(digits: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {

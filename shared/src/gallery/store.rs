@@ -30,9 +30,11 @@ use super::*;
 use rewrite::{Rewritten, Source};
 use zeroize::Zeroizing;
 
+mod inspect;
 mod restore;
 mod rewrite;
 
+pub use inspect::{Condition, Inspection};
 pub use restore::{Restored, Restoring};
 
 /// A gallery on disk, held by this process alone.
@@ -314,6 +316,11 @@ impl<S: Storage, C: Counter> GalleryStore<S, C> {
     /// What the gallery holds now.
     pub fn gallery(&self) -> &Gallery {
         &self.gallery
+    }
+
+    /// The gallery, and what keeps other processes from changing the file until it is dropped.
+    pub fn into_gallery(self) -> (Gallery, S::Lock) {
+        (self.gallery, self._lock)
     }
 
     /// As [`Gallery::suspend_expired`].

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use shared::Gallery;
+use shared::gallery::options::{Asking, KeyOptions};
 
 use crate::embeddings::{Faces, Photos, Source};
 use crate::verification::neighbors::Template;
@@ -19,11 +20,11 @@ pub(super) struct Known {
 
 impl Known {
     /// Those of a folder per person, embedded now, or of a gallery file.
-    pub(super) fn open(place: &Path, source: &Source) -> anyhow::Result<Self> {
+    pub(super) fn open(place: &Path, source: &Source, keys: &KeyOptions) -> anyhow::Result<Self> {
         if place.is_dir() {
             Self::from_folder(place, source)
         } else {
-            Self::from_gallery(place, source)
+            Self::from_gallery(place, source, keys)
         }
     }
 
@@ -36,21 +37,21 @@ impl Known {
         of_person.any(|template| template.digest.as_ref() != Some(picture))
     }
 
-    fn from_gallery(path: &Path, source: &Source) -> anyhow::Result<Self> {
-        let gallery = Gallery::read(path, &source.manifest()?.model_id())?;
+    fn from_gallery(path: &Path, source: &Source, keys: &KeyOptions) -> anyhow::Result<Self> {
+        let keys = keys.keys(Asking::Once)?;
+        let gallery = Gallery::read(path, &source.manifest()?.model_id(), keys.sealing())?;
         let mut known = Self {
             names: Vec::new(),
             templates: Vec::new(),
         };
-        for (person, identity) in gallery.identities().iter().enumerate() {
+        for (person, identity) in gallery.identities().enumerate() {
             known.names.push(identity.name().to_owned());
-            known
-                .templates
-                .extend(identity.templates().iter().map(|template| Template {
-                    person,
-                    digest: None,
-                    embedding: template.clone(),
-                }));
+            let embeddings = gallery.embeddings(identity.id()).into_iter();
+            known.templates.extend(embeddings.map(|embedding| Template {
+                person,
+                digest: None,
+                embedding,
+            }));
         }
         ensure!(
             !known.templates.is_empty(),

@@ -5,6 +5,9 @@
 
 /// The chance that a stranger is taken for somebody in a gallery of `people`, 0 to 1.
 pub fn fpir(fmr: f64, people: u64) -> f64 {
+    if people == 0 {
+        return 0.0;
+    }
     // By logarithms, so that 1 - 1e-9 does not become 1.
     -(people as f64 * (-fmr).ln_1p()).exp_m1()
 }
@@ -33,6 +36,7 @@ mod tests {
             (1e-17, 100, 1e-15),
             (0.0, 100, 0.0),
             (1.0, 3, 1.0),
+            (1.0, 0, 0.0),
         ] {
             let found = fpir(fmr, people);
             assert!(

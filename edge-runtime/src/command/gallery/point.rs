@@ -1,0 +1,54 @@
+//! `usher gallery point`: which of the model's thresholds decides in this gallery.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use shared::gallery::options::Asking;
+use shared::manifest::ModelManifest;
+
+use super::super::likeness::by_chance;
+use super::super::sealing::{Held, Operator, by};
+use super::super::table::fields;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  usher gallery point door --model models/usher-small.toml --gallery people.gallery
+
+usher run decides by it unless --operating-point says otherwise.")]
+pub(in crate::command) struct Point {
+    /// The operating point, as the model's manifest names it
+    name: String,
+    /// The model's manifest
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    #[command(flatten)]
+    held: Held,
+    #[command(flatten)]
+    operator: Operator,
+}
+
+impl Point {
+    pub(in crate::command) fn execute(&self) -> anyhow::Result<()> {
+        let operator = self.operator.name()?;
+        let manifest = ModelManifest::read(&self.model)?;
+        let point = manifest.operating_point(&self.name)?;
+        let keys = self.held.keys.keys(Asking::Once)?;
+        let mut store = self.held.open_with(&keys, Some(&manifest.model_id()))?;
+        store.set_operating_point(point, by(&operator))?;
+        let people = store.gallery().people();
+        let mut lines = vec![(
+            "point",
+            format!(
+                "{}, distance at most {:.2}",
+                point.name,
+                point.threshold.value()
+            ),
+        )];
+        if let Some(chance) = by_chance(point, people).filter(|_| people > 0) {
+            lines.push(("", chance));
+        }
+        print!("{}", fields(&lines));
+        Ok(())
+    }
+}
