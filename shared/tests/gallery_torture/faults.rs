@@ -34,7 +34,11 @@ fn kinds(call: usize) -> Vec<Failing> {
     let mut kinds = vec![fails(Fault::Short, 1), fails(Fault::ShortThenFull, 1)];
     let all = [ENOSPC, EIO, EROFS];
     // The store looks at no number: in a short run they take turns.
-    let turn = if is_long() { &all[..] } else { &all[call % 3..][..1] };
+    let turn = if is_long() {
+        &all[..]
+    } else {
+        &all[call % 3..][..1]
+    };
     for &number in turn {
         kinds.push(fails(Fault::Errno(number), 1));
         kinds.push(fails(Fault::Errno(number), usize::MAX / 2));
