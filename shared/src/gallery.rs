@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Gallery`] | everybody, in memory: looked at, searched, decided by |
 //! | [`store`] | the same on disk: every change is a record, synced before it is acknowledged |
-//! | [`format`] | the file, byte by byte; [`header`], [`frame`] and the records' bodies are its parts |
+//! | [`mod@format`] | the file, byte by byte; [`header`], [`frame`] and the records' bodies are its parts |
 //! | [`seal`], [`key`] | who can read it: XChaCha20-Poly1305; key file, passphrase, chip |
 //! | [`counter`] | which record was the last: an older file put in its place is noticed |
 //! | [`storage`] | the few calls to the file system, so that tests can cut the power at each of them |
