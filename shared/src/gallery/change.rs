@@ -297,7 +297,7 @@ impl Gallery {
                 self.next_id = self.next_id.max(id.0.saturating_add(1));
                 let name = enroll.name.into_owned();
                 self.names.insert(name.clone(), id);
-                let templates = taken_in(&mut self.index, id, &enroll.templates, embedding);
+                let templates = taken_in(&mut self.index, id, &enroll.templates, dimension);
                 let identity = Identity {
                     id,
                     name,
@@ -312,7 +312,7 @@ impl Gallery {
             (Change::AddTemplates(templates), Some(id), Some(known)) => {
                 known
                     .templates
-                    .extend(taken_in(&mut self.index, id, &templates, embedding));
+                    .extend(taken_in(&mut self.index, id, &templates, dimension));
             }
             (Change::KeepTemplates(places), _, Some(known)) => {
                 let mut place = 0;
@@ -389,16 +389,29 @@ fn taken_in(
     index: &mut Index,
     id: IdentityId,
     templates: &[StoredTemplate<'_>],
-    embedding: impl Fn(&StoredTemplate<'_>) -> Option<Embedding>,
+    dimension: usize,
 ) -> Vec<Template> {
-    let taken = templates.iter().filter_map(|template| {
-        Some(Template {
-            slot: index.push(id, &embedding(template)?),
+    // Exactly as many as there are: there is one such list for everybody.
+    let mut taken = Vec::with_capacity(templates.len());
+    for template in templates {
+        let slot = match index.form() {
+            TemplateForm::Full => decode(&template.numbers, dimension, TemplateForm::Full)
+                .ok()
+                .map(|embedding| index.push(id, &embedding)),
+            TemplateForm::Compact => index.push_codes(id, &codes(&template.numbers)),
+        };
+        // What `check` lets through is a template.
+        taken.extend(slot.map(|slot| Template {
+            slot,
             label: template.label.as_deref().map(Box::from),
             taken_at: template.taken_at,
-        })
-    });
-    taken.collect()
+        }));
+    }
+    taken
+}
+
+fn codes(bytes: &[u8]) -> Vec<i8> {
+    bytes.iter().map(|&code| code as i8).collect()
 }
 
 pub(super) fn check_label(label: &str) -> Result<(), GalleryError> {
@@ -444,7 +457,7 @@ fn decode(bytes: &[u8], dimension: usize, form: TemplateForm) -> Result<Embeddin
                 .map(|value| f32::from_le_bytes(std::array::from_fn(|i| value[i])))
                 .collect(),
         ),
-        TemplateForm::Compact if bytes.len() == dimension => {
+        TemplateForm::Compact if bytes.len() == dimension && !bytes.contains(&0x80) => {
             Embedding::from_raw(bytes.iter().map(|&code| f32::from(code as i8)).collect())
         }
         _ => Err(wrong),

@@ -78,7 +78,7 @@
 //! 1,024 numbers.
 //!
 //! A record with an empty operator is carried over by a compaction and is no history. A consent is: SHA-256 of the text (32 bytes), given at, operator (string), expires at. A template is: label
-//! (option of string), taken at, numbers (bytes: 4 x D, f32, or D, i8; of unit length). Variant 0 is the
+//! (option of string), taken at, numbers (bytes: 4 x D, f32 of unit length, or D, i8 from -127 to 127, the direction). Variant 0 is the
 //! first record of a file and stands nowhere else. An enrollment is one record, so a person is enrolled
 //! whole or not at all.
 //!

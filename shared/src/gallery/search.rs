@@ -144,6 +144,28 @@ impl Index {
                 Quantized::exact(codes, kept.values())
             }
         };
+        self.put(owner, &quantized, template.values())
+    }
+
+    /// Adds a template by its codes, without looking for better ones: as they came from a file.
+    ///
+    /// In full form it is the template that they stand for. None when they stand for none, or one is -128.
+    ///
+    /// # Panics
+    /// When there are more or fewer codes than numbers in a template.
+    pub fn push_codes(&mut self, owner: IdentityId, codes: &[i8]) -> Option<Slot> {
+        assert_eq!(codes.len(), self.dimension, "a template of this model");
+        let template = expand(codes).filter(|_| !codes.contains(&i8::MIN))?;
+        Some(match self.form {
+            TemplateForm::Full => self.push(owner, &template),
+            TemplateForm::Compact => {
+                let quantized = Quantized::exact(codes.to_vec(), template.values());
+                self.put(owner, &quantized, template.values())
+            }
+        })
+    }
+
+    fn put(&mut self, owner: IdentityId, quantized: &Quantized, values: &[f32]) -> Slot {
         self.owners = match self.owners {
             Owners::None => Owners::One(owner),
             Owners::One(one) if one == owner => Owners::One(owner),
@@ -151,7 +173,7 @@ impl Index {
         };
         let slot = self.holes.pop().unwrap_or_else(|| self.grow());
         let (chunk, row) = slot.place();
-        self.chunks[chunk].put(row, owner, &quantized, template.values());
+        self.chunks[chunk].put(row, owner, quantized, values);
         slot
     }
 
