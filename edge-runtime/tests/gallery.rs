@@ -626,7 +626,8 @@ fn the_age_tool_reads_and_writes_the_same_files() {
         Some(output)
     };
     if tool("age-keygen", &["-o", "key.txt"]).is_none() {
-        skip("no age on the PATH (apt-get install age)");
+        // scripts/setup does not provide it; scripts/test says whether it was there.
+        eprintln!("SKIPPED: no age on the PATH (apt-get install age)");
         return;
     }
     family(&place);
