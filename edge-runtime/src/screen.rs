@@ -82,13 +82,10 @@ impl View<'_> {
         match self {
             Self::Idle => "idle",
             Self::Looking {
-                hint: Hint::HoldStill,
-                ..
-            } => "looking",
-            Self::Looking {
                 hint: Hint::ComeCloser,
                 ..
             } => "come-closer",
+            Self::Looking { .. } => "looking",
             Self::Greeting { .. } => "greeting",
             Self::Unknown { .. } => "unknown",
             Self::Enrolling { .. } => "enrolling",

@@ -54,12 +54,24 @@ pub enum Sighting {
 }
 
 /// What the person in front of the kiosk can do to be recognized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hint {
     /// Nothing but hold still.
     HoldStill,
     /// The face is too small.
     ComeCloser,
+    /// The face is so large that it leaves the picture.
+    StepBack,
+    /// Part of the face is outside the picture.
+    MoveToCenter,
+    /// The face is turned away.
+    LookHere,
+    /// The face is too dark.
+    MoreLight,
+    /// The face is too bright, or the light is behind it.
+    LessLight,
+    /// Something covers part of the face.
+    UncoverFace,
 }
 
 /// What the kiosk is doing.

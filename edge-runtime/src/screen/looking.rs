@@ -10,15 +10,15 @@ impl Painter<'_> {
     /// Draws the screen of a decision under way, `progress` 0 to 1.
     pub(super) fn looking(&mut self, preview: &Preview<'_>, hint: Hint, progress: f32) {
         let (sign, headline, sentence) = match hint {
-            Hint::HoldStill => (
-                Sign::Looking { progress },
-                "Hold still",
-                "I am looking at you",
-            ),
             Hint::ComeCloser => (
                 Sign::Closer,
                 "Come closer",
                 "You are too far away to recognize",
+            ),
+            _ => (
+                Sign::Looking { progress },
+                "Hold still",
+                "I am looking at you",
             ),
         };
         self.preview(preview, None);

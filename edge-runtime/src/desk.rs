@@ -1,0 +1,3 @@
+//! The operator's desk at the kiosk: unlock, enroll, add an appearance.
+
+pub mod view;
