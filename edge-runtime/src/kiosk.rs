@@ -121,6 +121,7 @@ impl Kiosk {
                 Some(known) => View::Greeting {
                     preview,
                     name: known.name(),
+                    one_in: None,
                 },
                 None => View::Unknown { preview },
             },

@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::kiosk::{Kiosk, Step};
 use crate::latency::Stage;
 use crate::screen::png::PngScreen;
-use crate::screen::{Screen, View};
+use crate::screen::{Chrome, Screen, View};
 use crate::session::{Event, State};
 
 #[derive(Debug, Args)]
@@ -209,16 +209,17 @@ impl Output {
     fn draw(&mut self, kiosk: &mut Kiosk, captured: &Captured, step: &Step) -> anyhow::Result<()> {
         let begin = std::time::Instant::now();
         let view = kiosk.view(&captured.frame, step);
-        let (canvas, name) = (self.screen.draw(&view), view.name());
-        kiosk.latencies().note(Stage::Draw, begin.elapsed());
-        self.files.show(&canvas, self.frame, name)?;
+        let (canvas, name) = (self.screen.draw(&view, &Chrome::default()), view.name());
+        let elapsed = begin.elapsed();
+        self.files.show(canvas, self.frame, name)?;
+        kiosk.latencies().note(Stage::Draw, elapsed);
         self.pictures += 1;
         Ok(())
     }
 
     fn show(&mut self, view: &View<'_>) -> anyhow::Result<()> {
-        self.files
-            .show(&self.screen.draw(view), self.frame, view.name())?;
+        let canvas = self.screen.draw(view, &Chrome::default());
+        self.files.show(canvas, self.frame, view.name())?;
         self.pictures += 1;
         Ok(())
     }
