@@ -5,6 +5,7 @@ mod enroll;
 mod files;
 mod gallery;
 mod likeness;
+mod pad;
 mod replay;
 mod run;
 mod sealing;
@@ -58,6 +59,9 @@ enum Command {
     Gallery(Box<gallery::GalleryCommand>),
     /// Print the standard consent text
     Consent(consent::ShowConsent),
+    /// Measure the liveness checks on recordings of people and of attacks
+    #[command(subcommand)]
+    Pad(pad::Pad),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -71,6 +75,7 @@ impl Usher {
             Command::Run(run) => run.execute(),
             Command::Gallery(gallery) => gallery.execute(),
             Command::Consent(consent) => consent.execute(),
+            Command::Pad(pad) => pad.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

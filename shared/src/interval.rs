@@ -19,7 +19,7 @@ pub const RULE_OF_3: u64 = 3;
 ///
 /// Clopper and Pearson 1934: quantiles of beta distributions. It takes the comparisons as
 /// independent, which pairs over the same pictures are not; so it is too narrow where each person
-/// is compared many times: see [`super::bootstrap`].
+/// is compared many times; there people have to be drawn anew (the bootstrap of `usher-train`).
 ///
 /// # Panics
 /// If there are more errors than comparisons.
