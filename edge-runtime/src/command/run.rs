@@ -14,7 +14,7 @@ use super::sealing::{Held, now};
 use super::{Eyes, ScreenTarget};
 use crate::camera::Captured;
 use crate::clock::Timestamp;
-use crate::event::{EventLog, Happening};
+use crate::event::{EventLog, EventsConfig, Happening};
 use crate::fault::Fault;
 use crate::kiosk::{Kiosk, Step};
 use crate::latency::Stage;
@@ -61,7 +61,7 @@ impl Run {
         let mut output = Output {
             screen: self.eyes.screen()?,
             files: PngScreen::open(&self.screen.0)?,
-            events: EventLog::open(self.events.as_deref())?,
+            events: EventLog::open(&EventsConfig::at(self.events.as_deref()), now())?,
             now: Timestamp::default(),
             frame: 0,
             pictures: 0,
@@ -75,6 +75,7 @@ impl Run {
             })?;
             output.events.write(
                 output.now,
+                None,
                 Happening::Fault {
                     cause: &fault.cause,
                     remedy: &fault.remedy,
@@ -186,22 +187,24 @@ impl Output {
                     let name = kiosk
                         .gallery()
                         .identity(*identity)
-                        .map_or("", |known| known.name());
+                        .map(|known| known.name());
                     Happening::Greeted {
                         identity: identity.to_string(),
                         name,
                         distance: distance.value(),
                         threshold,
                         frame,
+                        one_in: None,
                     }
                 }
                 Event::Unknown { nearest } => Happening::Unknown {
                     nearest_distance: nearest.map(|nearest| nearest.value()),
                     threshold,
                     frame,
+                    one_in: None,
                 },
             };
-            self.events.write(self.now, happening)?;
+            self.events.write(self.now, None, happening)?;
         }
         Ok(())
     }
