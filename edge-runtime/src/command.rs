@@ -4,7 +4,6 @@ mod consent;
 mod enroll;
 mod files;
 mod gallery;
-mod likeness;
 mod replay;
 mod run;
 mod sealing;

@@ -1,3 +1,4 @@
 //! The operator's desk at the kiosk: unlock, enroll, add an appearance.
 
+pub mod consent;
 pub mod view;

@@ -25,6 +25,7 @@ pub mod framing;
 pub mod input;
 pub mod kiosk;
 pub mod latency;
+pub mod likeness;
 pub mod liveness;
 pub mod presence;
 pub mod recording;
