@@ -4,6 +4,7 @@ mod consent;
 mod enroll;
 mod files;
 mod gallery;
+mod pin;
 mod replay;
 mod run;
 mod sealing;
@@ -57,6 +58,9 @@ enum Command {
     Gallery(Box<gallery::GalleryCommand>),
     /// Print the standard consent text
     Consent(consent::ShowConsent),
+    /// Say who may unlock the desk of the kiosk, by PIN or token
+    #[command(subcommand)]
+    Pin(pin::PinCommand),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -70,6 +74,7 @@ impl Usher {
             Command::Run(run) => run.execute(),
             Command::Gallery(gallery) => gallery.execute(),
             Command::Consent(consent) => consent.execute(),
+            Command::Pin(pin) => pin.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }
