@@ -6,8 +6,8 @@ mod doctor;
 mod enroll;
 mod files;
 mod gallery;
-mod likeness;
 mod pad;
+mod pin;
 mod replay;
 mod run;
 mod sealing;
@@ -71,6 +71,9 @@ enum Command {
     /// Check settings, show them, print the commented defaults
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Say who may unlock the desk of the kiosk, by PIN or token
+    #[command(subcommand)]
+    Pin(pin::PinCommand),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -88,6 +91,7 @@ impl Usher {
             Command::Status(status) => status.execute(),
             Command::Doctor(doctor) => doctor.execute(),
             Command::Config(config) => config.execute(),
+            Command::Pin(pin) => pin.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

@@ -27,6 +27,7 @@ pub mod framing;
 pub mod input;
 pub mod kiosk;
 pub mod latency;
+pub mod likeness;
 pub mod liveness;
 pub mod log;
 pub mod metrics;

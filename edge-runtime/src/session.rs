@@ -72,6 +72,8 @@ pub enum Hint {
     LessLight,
     /// Something covers part of the face.
     UncoverFace,
+    /// Somebody else is as close: one person at a time.
+    OnePerson,
 }
 
 /// What the kiosk is doing.

@@ -20,7 +20,6 @@ use shared::gallery::{
 use shared::pipeline::{Pipeline, PipelineError};
 
 use super::consent::{ConsentTerm, ConsentText};
-use super::likeness::{Judgement, Standing, by_chance, closest, deciding};
 use super::sealing::{Held, NewGallery, Operator, by, now};
 use super::table::{Who, called, counted, day, fields};
 use super::{Eyes, ScreenTarget};
@@ -28,6 +27,7 @@ use crate::camera::{Camera, CameraSource, Captured};
 use crate::clock::Timestamp;
 use crate::enrollment::{Chosen, Enrollment, ONE_OUTLIER_IN};
 use crate::event::{EventLog, EventsConfig, Happening};
+use crate::likeness::{Judgement, Standing, by_chance, closest, deciding};
 use crate::screen::Preview;
 use output::Output;
 

@@ -9,7 +9,6 @@ use shared::gallery::store::Condition;
 use shared::gallery::{Gallery, GalleryError, GalleryStore};
 use shared::model_id::ModelId;
 
-use super::likeness::deciding;
 use super::sealing::{Held, now};
 use super::{Eyes, ScreenTarget};
 use crate::camera::Captured;
@@ -18,6 +17,7 @@ use crate::event::{EventLog, EventsConfig, Happening};
 use crate::fault::Fault;
 use crate::kiosk::{Kiosk, Step};
 use crate::latency::Stage;
+use crate::likeness::deciding;
 use crate::screen::png::PngScreen;
 use crate::screen::{Chrome, Screen, View};
 use crate::session::{Event, State};

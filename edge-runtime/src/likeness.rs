@@ -9,20 +9,20 @@ use shared::operating_point::OperatingPoint;
 /// The point of a manifest that tells duplicates, where it has one.
 const DUPLICATE_POINT: &str = "duplicate-check";
 /// The point that decides where nothing else is said.
-pub(super) const GREET_POINT: &str = "greet";
+pub const GREET_POINT: &str = "greet";
 
 /// The thresholds that a likeness is judged by.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Judgement {
+pub struct Judgement {
     /// What decides at the door.
-    pub(super) decides: OperatingPoint,
+    pub decides: OperatingPoint,
     /// What tells a duplicate.
-    pub(super) duplicate: OperatingPoint,
+    pub duplicate: OperatingPoint,
 }
 
 /// How a new face stands to the closest person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// Far enough.
     Apart,
     /// One may be greeted by the other's name.
@@ -35,7 +35,7 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// [`ManifestError::NoOperatingPoint`] when the model has no such point.
-pub(super) fn deciding(
+pub fn deciding(
     manifest: &ModelManifest,
     asked: Option<&str>,
     gallery: &Gallery,
@@ -50,7 +50,7 @@ pub(super) fn deciding(
 
 impl Judgement {
     /// By what decides, and by the manifest's point for duplicates where it has one.
-    pub(super) fn new(manifest: &ModelManifest, decides: OperatingPoint) -> Self {
+    pub fn new(manifest: &ModelManifest, decides: OperatingPoint) -> Self {
         let duplicate = manifest.operating_point(DUPLICATE_POINT).ok().cloned();
         Self {
             duplicate: duplicate.unwrap_or_else(|| decides.clone()),
@@ -59,7 +59,7 @@ impl Judgement {
     }
 
     /// How a face at this distance stands.
-    pub(super) fn of(&self, nearest: Nearest) -> Standing {
+    pub fn of(&self, nearest: Nearest) -> Standing {
         if self.duplicate.threshold.accepts(nearest.distance) {
             Standing::Duplicate
         } else if self.decides.threshold.accepts(nearest.distance) {
@@ -71,7 +71,7 @@ impl Judgement {
 }
 
 /// The person closest to any of the faces, but for one.
-pub(super) fn closest(
+pub fn closest(
     gallery: &Gallery,
     faces: &[Embedding],
     except: Option<IdentityId>,
@@ -86,7 +86,7 @@ pub(super) fn closest(
 
 /// How often a stranger passes a point in a gallery of so many: "1 stranger in 12 comes that close to one of 84 people";
 /// none where the point's false match rate was not measured.
-pub(super) fn by_chance(point: &OperatingPoint, people: usize) -> Option<String> {
+pub fn by_chance(point: &OperatingPoint, people: usize) -> Option<String> {
     let rate = fpir(point.fmr?, people as u64);
     let of = match people {
         1 => "the one person".to_owned(),
@@ -99,7 +99,7 @@ pub(super) fn by_chance(point: &OperatingPoint, people: usize) -> Option<String>
 }
 
 /// A rate as "1 in N"; none for 0.
-pub(super) fn one_in(rate: f64) -> Option<String> {
+pub fn one_in(rate: f64) -> Option<String> {
     if rate <= 0.0 || !rate.is_finite() {
         return None;
     }
