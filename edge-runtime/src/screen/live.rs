@@ -30,6 +30,7 @@ pub(super) fn hint_words(hint: Hint) -> (Word, Word, Option<Sign>) {
             Word::UncoverFaceMore,
             Some(Sign::Covered),
         ),
+        Hint::OnePerson => (Word::OnePerson, Word::OnePersonMore, Some(Sign::Middle)),
     }
 }
 

@@ -75,6 +75,8 @@ words! {
     LessLightMore = "looking.less_light_more" [],
     UncoverFace = "looking.uncover_face" [],
     UncoverFaceMore = "looking.uncover_face_more" [],
+    OnePerson = "looking.one_person" [],
+    OnePersonMore = "looking.one_person_more" [],
     Welcome = "greeting.welcome" [],
     OneIn = "greeting.one_in" ["count"],
     Unknown = "unknown.title" [],
