@@ -5,29 +5,19 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::enrollment::EnrollmentRules;
+use crate::recognition::RecognitionRules;
 use crate::session::SessionRules;
 
 /// Everything that can be set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Pixels between the eyes below which a face is asked to come closer.
-    pub least_eye_distance_px: f32,
+    /// Which faces are compared, and what makes a comparison a match.
+    pub recognition: RecognitionRules,
     /// Times and counts of the state machine.
     pub session: SessionRules,
     /// What an enrollment needs.
     pub enrollment: EnrollmentRules,
-}
-
-impl Default for Config {
-    /// 24 px: the aligned face has 35 between the eyes, so less would be mostly invented.
-    fn default() -> Self {
-        Self {
-            least_eye_distance_px: 24.0,
-            session: SessionRules::default(),
-            enrollment: EnrollmentRules::default(),
-        }
-    }
 }
 
 /// Settings that cannot be used.
@@ -56,39 +46,14 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
-        let consensus = self.session.consensus;
-        let counts = [
-            (
-                "session.consensus.agreeing_frames",
-                consensus.agreeing_frames,
-                1,
-                consensus.window_frames,
-            ),
-            (
-                "session.consensus.window_frames",
-                consensus.window_frames,
-                1,
-                1000,
-            ),
-            (
-                "session.consensus.missing_frames",
-                consensus.missing_frames,
-                1,
-                1000,
-            ),
-            (
-                "session.doubting_frames",
-                self.session.doubting_frames,
-                1,
-                1000,
-            ),
-            (
-                "enrollment.most_templates",
-                self.enrollment.most_templates,
-                1,
-                shared::gallery::MAX_TEMPLATES,
-            ),
-        ];
+        self.recognition.check()?;
+        self.session.check()?;
+        let counts = [(
+            "enrollment.most_templates",
+            self.enrollment.most_templates,
+            1,
+            shared::gallery::MAX_TEMPLATES,
+        )];
         for (name, found, least, most) in counts {
             if !(least..=most).contains(&found) {
                 return Err(format!(
@@ -96,19 +61,11 @@ impl Config {
                 ));
             }
         }
-        let measures = [
-            ("least_eye_distance_px", self.least_eye_distance_px, 1000.0),
-            (
-                "enrollment.least_eye_distance_px",
-                self.enrollment.least_eye_distance_px,
-                1000.0,
-            ),
-            (
-                "session.presence.least_overlap",
-                self.session.presence.least_overlap,
-                1.0,
-            ),
-        ];
+        let measures = [(
+            "enrollment.least_eye_distance_px",
+            self.enrollment.least_eye_distance_px,
+            1000.0,
+        )];
         for (name, found, most) in measures {
             if !(0.0..=most).contains(&found) {
                 return Err(format!("{name} = {found}, which is not from 0 to {most}"));
@@ -150,8 +107,16 @@ mod tests {
                 "session.consensus.agreeing_frames = 0",
             ),
             ("[session.consensus]\nagreeing_frames = 6", "from 1 to 5"),
-            ("least_eye_distance_px = -1.0", "least_eye_distance_px"),
-            ("least_eye_distance_px = nan", "least_eye_distance_px"),
+            ("[recognition]\nfpir = 1.5", "recognition.fpir = 1.5"),
+            ("[recognition]\nfpr = 0.5", "fpr"),
+            (
+                "[recognition.quality]\nleast_eye_distance_px = -1.0",
+                "recognition.quality.least_eye_distance_px",
+            ),
+            (
+                "[recognition.quality]\nleast_eye_distance_px = nan",
+                "recognition.quality.least_eye_distance_px",
+            ),
             (
                 "[enrollment]\nmost_templates = 101",
                 "enrollment.most_templates",

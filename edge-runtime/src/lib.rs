@@ -1,7 +1,7 @@
 //! The kiosk: camera, face, decision, screen.
 //!
 //! ```text
-//! Camera ─ frame ─► Kiosk ─ sighting ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
+//! Camera ─ frame ─► Kiosk ─ votes ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
 //!                  (shared::Pipeline,            └ event ─► EventLog
 //!                   Gallery, Threshold)
 //! ```
@@ -12,11 +12,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attention;
 pub mod camera;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod consensus;
+pub mod decision;
 pub mod desk;
 pub mod enrollment;
 pub mod event;
@@ -27,6 +29,8 @@ pub mod kiosk;
 pub mod latency;
 pub mod liveness;
 pub mod presence;
+pub mod recognition;
 pub mod recording;
 pub mod screen;
 pub mod session;
+pub mod tracking;
