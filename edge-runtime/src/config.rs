@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::judge::ClockConfig;
+use crate::desk::rules::DeskRules;
 use crate::door::DoorConfig;
 use crate::enrollment::EnrollmentRules;
 use crate::event::EventsConfig;
+use crate::liveness::config::LivenessConfig;
 use crate::log::LogConfig;
 use crate::metrics::MetricsConfig;
 use crate::mqtt::MqttConfig;
+use crate::recognition::RecognitionRules;
+use crate::screen::settings::ScreenSettings;
 use crate::session::SessionRules;
 use crate::watchdog::WatchdogConfig;
 
@@ -22,15 +26,21 @@ use crate::watchdog::WatchdogConfig;
 pub const COMMENTED: &str = include_str!("../deploy/kiosk.toml");
 
 /// Everything that can be set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Pixels between the eyes below which a face is asked to come closer.
-    pub least_eye_distance_px: f32,
+    /// Which faces are compared, and what makes a comparison a match.
+    pub recognition: RecognitionRules,
     /// Times and counts of the state machine.
     pub session: SessionRules,
+    /// Which checks tell a living person from a picture of one.
+    pub liveness: LivenessConfig,
+    /// The operator's desk.
+    pub desk: DeskRules,
     /// What an enrollment needs.
     pub enrollment: EnrollmentRules,
+    /// How the screen looks and where it is.
+    pub screen: ScreenSettings,
     /// What the wall clock is checked by.
     pub clock: ClockConfig,
     /// Where events are kept.
@@ -45,24 +55,6 @@ pub struct Config {
     pub watchdog: WatchdogConfig,
     /// The log's file.
     pub log: LogConfig,
-}
-
-impl Default for Config {
-    /// 24 px: the aligned face has 35 between the eyes, so less would be mostly invented.
-    fn default() -> Self {
-        Self {
-            least_eye_distance_px: 24.0,
-            session: SessionRules::default(),
-            enrollment: EnrollmentRules::default(),
-            clock: ClockConfig::default(),
-            events: EventsConfig::default(),
-            mqtt: MqttConfig::default(),
-            door: DoorConfig::default(),
-            metrics: MetricsConfig::default(),
-            watchdog: WatchdogConfig::default(),
-            log: LogConfig::default(),
-        }
-    }
 }
 
 /// Settings that cannot be used.
@@ -115,6 +107,10 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.recognition.check()?;
+        self.session.check()?;
+        self.liveness.check()?;
+        self.desk.check()?;
         self.clock.check()?;
         self.events.check()?;
         self.mqtt.check()?;
@@ -122,39 +118,12 @@ impl Config {
         self.metrics.check()?;
         self.watchdog.check()?;
         self.log.check()?;
-        let consensus = self.session.consensus;
-        let counts = [
-            (
-                "session.consensus.agreeing_frames",
-                consensus.agreeing_frames,
-                1,
-                consensus.window_frames,
-            ),
-            (
-                "session.consensus.window_frames",
-                consensus.window_frames,
-                1,
-                1000,
-            ),
-            (
-                "session.consensus.missing_frames",
-                consensus.missing_frames,
-                1,
-                1000,
-            ),
-            (
-                "session.doubting_frames",
-                self.session.doubting_frames,
-                1,
-                1000,
-            ),
-            (
-                "enrollment.most_templates",
-                self.enrollment.most_templates,
-                1,
-                shared::gallery::MAX_TEMPLATES,
-            ),
-        ];
+        let counts = [(
+            "enrollment.most_templates",
+            self.enrollment.most_templates,
+            1,
+            shared::gallery::MAX_TEMPLATES,
+        )];
         for (name, found, least, most) in counts {
             if !(least..=most).contains(&found) {
                 return Err(format!(
@@ -162,19 +131,11 @@ impl Config {
                 ));
             }
         }
-        let measures = [
-            ("least_eye_distance_px", self.least_eye_distance_px, 1000.0),
-            (
-                "enrollment.least_eye_distance_px",
-                self.enrollment.least_eye_distance_px,
-                1000.0,
-            ),
-            (
-                "session.presence.least_overlap",
-                self.session.presence.least_overlap,
-                1.0,
-            ),
-        ];
+        let measures = [(
+            "enrollment.least_eye_distance_px",
+            self.enrollment.least_eye_distance_px,
+            1000.0,
+        )];
         for (name, found, most) in measures {
             if !(0.0..=most).contains(&found) {
                 return Err(format!("{name} = {found}, which is not from 0 to {most}"));
@@ -271,8 +232,16 @@ mod tests {
                 "session.consensus.agreeing_frames = 0",
             ),
             ("[session.consensus]\nagreeing_frames = 6", "from 1 to 5"),
-            ("least_eye_distance_px = -1.0", "least_eye_distance_px"),
-            ("least_eye_distance_px = nan", "least_eye_distance_px"),
+            ("[recognition]\nfpir = 1.5", "recognition.fpir = 1.5"),
+            ("[recognition]\nfpr = 0.5", "fpr"),
+            (
+                "[recognition.quality]\nleast_eye_distance_px = -1.0",
+                "recognition.quality.least_eye_distance_px",
+            ),
+            (
+                "[recognition.quality]\nleast_eye_distance_px = nan",
+                "recognition.quality.least_eye_distance_px",
+            ),
             (
                 "[enrollment]\nmost_templates = 101",
                 "enrollment.most_templates",

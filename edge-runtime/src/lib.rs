@@ -1,7 +1,7 @@
 //! The kiosk: camera, face, decision, screen.
 //!
 //! ```text
-//! Camera ─ frame ─► Kiosk ─ sighting ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
+//! Camera ─ frame ─► Kiosk ─ votes ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
 //!                  (shared::Pipeline,            └ event ─► EventLog
 //!                   Gallery, Threshold)
 //! ```
@@ -12,11 +12,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attention;
 pub mod camera;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod consensus;
+pub mod decision;
 pub mod desk;
 pub mod doctor;
 pub mod door;
@@ -33,6 +35,7 @@ pub mod log;
 pub mod metrics;
 pub mod mqtt;
 pub mod presence;
+pub mod recognition;
 pub mod recording;
 pub mod rolling_file;
 pub mod screen;
@@ -40,3 +43,4 @@ pub mod self_test;
 pub mod session;
 pub mod status;
 pub mod watchdog;
+pub mod tracking;

@@ -17,7 +17,7 @@ use crate::event::{EventLog, EventsConfig, Happening};
 use crate::fault::Fault;
 use crate::kiosk::{Kiosk, Step};
 use crate::latency::Stage;
-use crate::likeness::deciding;
+use crate::liveness::Liveness;
 use crate::screen::png::PngScreen;
 use crate::screen::{Chrome, Screen, View};
 use crate::session::{Event, State};
@@ -93,16 +93,18 @@ impl Run {
     fn serve(&self, output: &mut Output) -> anyhow::Result<()> {
         let config = self.eyes.config()?;
         let pipeline = self.eyes.pipeline()?;
-        let manifest = pipeline.embedder().manifest();
+        let model = pipeline.embedder().manifest().model_id();
         // Held while it runs: who is removed meanwhile would still be greeted.
-        let (gallery, _lock) = self.gallery(&manifest.model_id())?;
+        let (gallery, _lock) = self.gallery(&model)?;
         let asked = self.eyes.operating_point.as_deref();
-        let threshold = deciding(manifest, asked, &gallery)?.threshold;
         if gallery.people() == 0 {
             tracing::warn!("the gallery is empty, so everybody is unknown");
         }
         let mut camera = self.eyes.camera.open(self.eyes.fps)?;
-        let mut kiosk = Kiosk::new(pipeline, gallery, threshold, &config);
+        let mut kiosk = Kiosk::new(pipeline, gallery, asked, &config)?;
+        if let Some(warning) = kiosk.decides().warning() {
+            tracing::warn!("{warning}");
+        }
         let mut shown: Option<State> = None;
         let mut consents_seen = None;
         while let Some(captured) = camera.next_frame()? {
@@ -111,7 +113,7 @@ impl Run {
             if consents_seen.replace(hour) != Some(hour) {
                 self.look_at_consents(&mut kiosk);
             }
-            let step = kiosk.step(&captured)?;
+            let step = kiosk.step(&captured, &mut |_| Liveness::Off)?;
             output.tell(&kiosk, &step)?;
             let changed = shown.as_ref() != Some(kiosk.state());
             if changed
@@ -183,7 +185,9 @@ impl Output {
         let (threshold, frame) = (kiosk.threshold().value(), self.frame);
         for event in &step.events {
             let happening = match event {
-                Event::Greeted { identity, distance } => {
+                Event::Greeted {
+                    identity, distance, ..
+                } => {
                     let name = kiosk
                         .gallery()
                         .identity(*identity)
@@ -203,6 +207,8 @@ impl Output {
                     frame,
                     one_in: None,
                 },
+                // The log has no words for these yet.
+                Event::NotLive | Event::Left => continue,
             };
             self.events.write(self.now, None, happening)?;
         }
