@@ -130,13 +130,10 @@ fn one_of_each() -> Vec<(&'static str, Happening<'static>)> {
             },
         ),
         (
-            "not_live: check frame",
-            Happening::NotLive {
-                check: "flash",
-                frame: 1,
-            },
+            "not_live: frame",
+            Happening::NotLive { frame: 1 },
         ),
-        ("left: stayed_ms", Happening::Left { stayed_ms: 4000 }),
+        ("left:", Happening::Left),
         (
             "enrolled: identity name templates frames",
             Happening::Enrolled {

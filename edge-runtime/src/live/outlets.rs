@@ -138,12 +138,12 @@ impl Outlets {
                 Event::Greeted { .. } => Some(DecisionKind::Greeted),
                 Event::Unknown { .. } => Some(DecisionKind::Unknown),
                 Event::NotLive => Some(DecisionKind::NotLive),
-                Event::Left { .. } => None,
+                Event::Left => None,
             };
             if let Some(kind) = kind {
                 self.metrics.decided(kind);
             }
-            self.tell(event.happening(gallery, on.frame));
+            self.tell(Happening::of(event, gallery, on.frame));
             if let Event::Greeted { identity, .. } = event
                 && let Some(known) = gallery.identity(*identity)
             {
