@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera::settings::CameraSettings;
 use crate::enrollment::EnrollmentRules;
 use crate::session::SessionRules;
 
@@ -13,6 +14,8 @@ use crate::session::SessionRules;
 pub struct Config {
     /// Pixels between the eyes below which a face is asked to come closer.
     pub least_eye_distance_px: f32,
+    /// How the camera is asked to take pictures.
+    pub camera: CameraSettings,
     /// Times and counts of the state machine.
     pub session: SessionRules,
     /// What an enrollment needs.
@@ -24,6 +27,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             least_eye_distance_px: 24.0,
+            camera: CameraSettings::default(),
             session: SessionRules::default(),
             enrollment: EnrollmentRules::default(),
         }
@@ -56,6 +60,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.camera.check()?;
         let consensus = self.session.consensus;
         let counts = [
             (
