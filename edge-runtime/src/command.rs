@@ -1,5 +1,6 @@
 //! The command line of `usher`: what can be asked for, and what the commands share.
 
+mod camera;
 mod config;
 mod consent;
 mod doctor;
@@ -8,6 +9,7 @@ mod files;
 mod gallery;
 mod pad;
 mod pin;
+mod record;
 mod replay;
 mod run;
 mod sealing;
@@ -61,6 +63,11 @@ enum Command {
     /// Look after the people in a gallery: list, show, remove, back up, export, audit
     #[command(subcommand)]
     Gallery(Box<gallery::GalleryCommand>),
+    /// List cameras and what they can do, and watch one
+    #[command(subcommand)]
+    Camera(camera::CameraCommand),
+    /// Keep what a camera sees, to replay it later; for operators
+    Record(record::Record),
     /// Print the standard consent text
     Consent(consent::ShowConsent),
     /// Measure the liveness checks on recordings of people and of attacks
@@ -86,6 +93,8 @@ impl Usher {
             Command::Enroll(enroll) => enroll.execute(),
             Command::Run(run) => run.execute(),
             Command::Gallery(gallery) => gallery.execute(),
+            Command::Camera(camera) => camera.execute(),
+            Command::Record(record) => record.execute(),
             Command::Consent(consent) => consent.execute(),
             Command::Pad(pad) => pad.execute(),
             Command::Status(status) => status.execute(),
@@ -100,7 +109,8 @@ impl Usher {
 /// What every command that looks at faces needs.
 #[derive(Debug, Args)]
 struct Eyes {
-    /// Where frames come from: replay:DIR, a folder of pictures in counting order
+    /// Where frames come from: v4l:auto, v4l:/dev/videoN, v4l:by-path/NAME, or replay:DIR, a folder of pictures in
+    /// counting order
     #[arg(long, value_name = "SOURCE")]
     camera: CameraSource,
     /// Frames per second of a replay [default: its timing.toml, else 10]
