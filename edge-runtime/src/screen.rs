@@ -13,10 +13,15 @@ pub mod canvas;
 mod chrome;
 mod control;
 mod desk;
+pub mod dimming;
+pub mod display;
+pub mod drm;
+pub mod framebuffer;
 pub mod layout;
 mod live;
 pub mod logo;
 mod painter;
+pub mod panel;
 pub mod png;
 mod preview;
 mod scene;
@@ -24,9 +29,12 @@ pub mod settings;
 pub mod shape;
 mod sign;
 mod still;
+pub mod target;
 pub mod text;
 pub mod theme;
 mod view;
+#[cfg(feature = "window")]
+pub mod window;
 pub mod words;
 
 use std::sync::Arc;
@@ -264,7 +272,7 @@ impl Screen {
         let mut painter = Painter::new(&self.kit);
         let shift = burn_in::shift(chrome.now, self.burn_in_shift_px);
         match view {
-            View::Idle => painter.idle(chrome.time_of_day, shift),
+            View::Idle => painter.idle(chrome.time_of_day, chrome.badged(), shift),
             View::Looking {
                 preview,
                 hint,
@@ -327,12 +335,17 @@ impl Screen {
 }
 
 fn layout(width: u32, height: u32) -> Result<Layout, ScreenSizeError> {
+    check_size(width, height).map(|()| Layout::new(Size::new(width, height)))
+}
+
+/// Refuses what is too small, too large or too square.
+fn check_size(width: u32, height: u32) -> Result<(), ScreenSizeError> {
     let (long, short) = (width.max(height), width.min(height));
     let fits = (800..=3840).contains(&long)
         && (480..=2160).contains(&short)
         && u64::from(long) * 4 >= u64::from(short) * 5;
     if fits {
-        Ok(Layout::new(Size::new(width, height)))
+        Ok(())
     } else {
         Err(ScreenSizeError { width, height })
     }

@@ -50,7 +50,7 @@ impl Painter<'_> {
         }
         let parts = [
             self.headline(self.say(title), theme.text, 0.0),
-            self.sentence(self.say(more), theme.text_soft, 22.0),
+            self.sentence(self.say(more), theme.text_soft, 26.0),
         ];
         self.message(&parts);
     }
@@ -85,7 +85,7 @@ impl Painter<'_> {
         self.seal(&Sign::Question, place, theme.unknown, theme.on_signal);
         let parts = [
             self.headline(self.say(Word::Unknown), theme.text, 0.0),
-            self.sentence(self.say(Word::UnknownMore), theme.text_soft, 22.0),
+            self.sentence(self.say(Word::UnknownMore), theme.text_soft, 26.0),
         ];
         self.message(&parts);
     }
@@ -118,7 +118,7 @@ impl Painter<'_> {
                 self.seal(&arrow, at, theme.text, theme.background);
                 let parts = [
                     self.headline(self.say(title), theme.text, 0.0),
-                    self.sentence(self.say(more), theme.text_soft, 22.0),
+                    self.sentence(self.say(more), theme.text_soft, 26.0),
                 ];
                 self.message(&parts);
             }
@@ -160,7 +160,7 @@ impl Painter<'_> {
             face: None,
             ..*preview
         };
-        self.picture(&preview, circle, letters);
+        self.picture(&preview, circle);
         let line = self.fitted(
             self.say(Word::FlashNow),
             Typeface::Display,
@@ -182,7 +182,7 @@ impl Painter<'_> {
         let more = self.kit.words.fill(Word::RecordingMore, &[("time", &time)]);
         let parts = [
             self.headline(self.say(Word::Recording), theme.text, 0.0),
-            self.sentence(&more, theme.text_soft, 22.0),
+            self.sentence(&more, theme.text_soft, 26.0),
         ];
         self.message(&parts);
     }

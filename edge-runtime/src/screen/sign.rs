@@ -45,8 +45,6 @@ pub(super) enum Sign {
     Backspace,
     /// Capitals.
     Shift,
-    /// No.
-    Cross,
 }
 
 impl Painter<'_> {
@@ -246,12 +244,6 @@ impl Painter<'_> {
                     ((-0.22, 0.46), (0.22, 0.46)),
                 ] {
                     self.fill(line(at(from.0, from.1), at(to.0, to.1)), color, 1.0);
-                }
-            }
-            Sign::Cross => {
-                for side in [-1.0, 1.0] {
-                    let (from, to) = (at(-0.34 * side, -0.34), at(0.34 * side, 0.34));
-                    self.fill(line(from, to), color, 1.0);
                 }
             }
         }

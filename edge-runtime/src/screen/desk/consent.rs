@@ -1,8 +1,8 @@
 //! The person reads what they agree to, page by page.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::super::control::{Control, Rank};
@@ -31,25 +31,36 @@ fn places(layout: &Layout) -> Places {
     Places { head, text, foot }
 }
 
-/// The whole text in lines, and how many of them a page holds.
-fn broken(kit: &Kit, text: &str) -> (Arc<Paragraph>, usize) {
+/// The whole text in lines, and which of them stand on each page; no page begins with an empty line.
+fn broken(kit: &Kit, text: &str) -> (Arc<Paragraph>, Vec<Range<usize>>) {
     let layout = &kit.layout;
     let area = places(layout).text;
     let size = layout.px(SIZE);
-    let inset = layout.px(20.0);
-    let width = area.size.width as f32 - 2.0 * inset;
-    let lines = kit
+    let width = area.size.width as f32 - 2.0 * layout.px(20.0);
+    let whole = kit
         .fonts
         .fit(text.trim(), Typeface::Text, (size, size), width, usize::MAX);
     let line = Typeface::Text.line_height() * size;
     let room = area.size.height as f32 - 2.0 * layout.px(16.0) - Fonts::CAPITALS * size;
-    (lines, ((room / line) as usize + 1).max(1))
+    let each = ((room / line) as usize + 1).max(1);
+    let mut pages: Vec<Range<usize>> = Vec::new();
+    let mut begin = 0;
+    loop {
+        while whole.lines.get(begin).is_some_and(String::is_empty) {
+            begin += 1;
+        }
+        if begin >= whole.lines.len() && !pages.is_empty() {
+            return (whole, pages);
+        }
+        let begins = begin.min(whole.lines.len());
+        begin = (begins + each).min(whole.lines.len());
+        pages.push(begins..begin);
+    }
 }
 
 /// How many pages `text` takes on this screen, at least 1.
 pub(in super::super) fn pages(kit: &Kit, text: &str) -> usize {
-    let (lines, each) = broken(kit, text);
-    lines.lines.len().div_ceil(each).max(1)
+    broken(kit, text).1.len()
 }
 
 pub(super) fn controls(kit: &Kit, text: &str, page: usize) -> Vec<Control> {
@@ -103,10 +114,10 @@ impl Painter<'_> {
         self.text(&title, (head.top_left.x as f32, top), 0.0, theme.text);
 
         self.fill(RoundRect::new(area, self.px(16.0)), theme.surface, 1.0);
-        let (whole, each) = broken(self.kit, text);
-        let pages = whole.lines.len().div_ceil(each).max(1);
+        let (whole, ranges) = broken(self.kit, text);
+        let pages = ranges.len();
         let page = page.min(pages - 1);
-        let range = page * each..((page + 1) * each).min(whole.lines.len());
+        let range = ranges[page].clone();
         let shown = Arc::new(Paragraph {
             typeface: whole.typeface,
             size_px: whole.size_px,
@@ -124,11 +135,7 @@ impl Painter<'_> {
             let values = [("page", page.as_str()), ("pages", pages.as_str())];
             let label = self.kit.words.fill(Word::ConsentPage, &values);
             let label = self.fitted(&label, Typeface::Text, (17.0, 14.0), width * 0.3, 1);
-            self.text_in(
-                &label,
-                Rectangle::new(foot.top_left, Size::new(foot.size.width, foot.size.height)),
-                theme.text_soft,
-            );
+            self.text_in(&label, foot, theme.text_soft);
         }
     }
 }

@@ -75,7 +75,7 @@ impl Painter<'_> {
         };
         let parts = [
             self.headline(self.say(word), theme.text, 0.0),
-            self.sentence(&second, color, 20.0),
+            self.sentence(&second, color, 26.0),
             self.note(&seconds, 20.0),
         ];
         let end = self.message(&parts);
