@@ -183,9 +183,9 @@ impl FromStr for PixelSize {
 
 /// `png:DIR` on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ScreenTarget(PathBuf);
+struct PngTarget(PathBuf);
 
-impl FromStr for ScreenTarget {
+impl FromStr for PngTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -221,7 +221,7 @@ mod tests {
         for text in ["", "1280", "x", "1280x", "0x480", "axb", "99999x800"] {
             assert!(text.parse::<PixelSize>().is_err(), "{text}");
         }
-        assert_eq!("png:a:b".parse(), Ok(ScreenTarget("a:b".into())));
-        assert!("drm:".parse::<ScreenTarget>().is_err());
+        assert_eq!("png:a:b".parse(), Ok(PngTarget("a:b".into())));
+        assert!("drm:".parse::<PngTarget>().is_err());
     }
 }

@@ -144,7 +144,11 @@ impl Config {
         self.recognition.check()?;
         self.session.check()?;
         self.liveness.check()?;
+        self.liveness
+            .check_rate(self.recognition.most_frames_per_second)
+            .map_err(|error| error.to_string())?;
         self.desk.check()?;
+        self.screen.check()?;
         self.clock.check()?;
         self.events.check()?;
         self.mqtt.check()?;

@@ -22,7 +22,7 @@ use shared::pipeline::{Pipeline, PipelineError};
 use super::consent::{ConsentTerm, ConsentText};
 use super::sealing::{Held, NewGallery, Operator, by, now};
 use super::table::{Who, called, counted, day, fields};
-use super::{Eyes, ScreenTarget};
+use super::{Eyes, PngTarget};
 use crate::camera::{Camera, CameraSource, Captured};
 use crate::clock::Timestamp;
 use crate::enrollment::{Chosen, Enrollment, ONE_OUTLIER_IN};
@@ -81,7 +81,7 @@ pub(super) struct Enroll {
     agreement_point: String,
     /// Draw the enrollment too: png:DIR, one file for each template and one for the end
     #[arg(long, value_name = "TARGET")]
-    screen: Option<ScreenTarget>,
+    screen: Option<PngTarget>,
     /// Add the event to the end of this file
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
