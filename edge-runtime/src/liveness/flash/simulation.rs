@@ -13,11 +13,11 @@ use shared::geometry::{Point, Rect};
 use shared::landmarks::Landmarks;
 
 /// Size of a frame in pixels.
-const SIZE: (u32, u32) = (256, 208);
+const SIZE: (u32, u32) = (232, 191);
 
 /// Pixels between the eyes, and where the middle between them is.
-const EYES_PX: f32 = 48.0;
-const MIDDLE: (f32, f32) = (128.0, 92.0);
+const EYES_PX: f32 = 44.0;
+const MIDDLE: (f32, f32) = (116.0, 84.0);
 
 /// Distance from the screen to the face, in distances between the eyes (63 mm): half a meter.
 const FACE_AWAY: f32 = 8.0;
@@ -31,6 +31,8 @@ pub(super) enum Subject {
     Sheet,
     /// The same, cut out along the face, before the real room.
     CutOut,
+    /// A cut-out print turned aside by this many degrees.
+    Tilted(f32),
     /// A cut-out print that is bent round an upright cylinder of this radius, in distances between the eyes.
     Bent(f32),
     /// A display that shows a face, this many times as bright as paper in the room; glass mirrors the screen.
@@ -56,6 +58,10 @@ pub(super) struct Scene {
     pub(super) drift: f32,
     /// Standard deviation of the landmarks, in pixels, and of the head's sway.
     pub(super) jitter: f32,
+    /// Share of the room's light that comes from where the screen's does, 0 to 1.
+    pub(super) frontal: f32,
+    /// JPEG quality of the camera; none for raw pixels.
+    pub(super) jpeg: Option<u8>,
     /// Stops that the exposure is off.
     pub(super) overexposed: f32,
     pub(super) seed: u64,
@@ -72,6 +78,8 @@ impl Scene {
             noise: 1.5,
             drift: 0.05,
             jitter: 0.4,
+            frontal: 0.0,
+            jpeg: None,
             overexposed: 0.0,
             seed,
         }
@@ -154,6 +162,10 @@ impl Studio {
             }
         }
         let frame = Frame::new(SIZE.0, SIZE.1, bytes).unwrap();
+        let frame = match scene.jpeg {
+            Some(quality) => compressed(frame, quality),
+            None => frame,
+        };
         (frame, self.detection(middle))
     }
 
@@ -215,13 +227,17 @@ impl Studio {
         let albedo = self.albedo(u, v);
         match scene.subject {
             Subject::Face => self.lit(albedo, normal, FACE_AWAY - normal[2], screen),
-            Subject::Sheet | Subject::CutOut | Subject::Bent(_) => {
+            Subject::Sheet | Subject::CutOut | Subject::Tilted(_) | Subject::Bent(_) => {
                 // What is printed is a picture of a lit face.
                 let printed = printed(albedo, normal);
                 let surface = match scene.subject {
                     Subject::Bent(radius) => {
                         let across = (u / radius).clamp(-0.95, 0.95);
                         [across, 0.0, (1.0 - across * across).sqrt()]
+                    }
+                    Subject::Tilted(degrees) => {
+                        let (sin, cos) = degrees.to_radians().sin_cos();
+                        [sin, 0.0, cos]
                     }
                     _ => FLAT,
                 };
@@ -231,8 +247,9 @@ impl Studio {
             Subject::Replay(bright) => {
                 // The victim was filmed by another kiosk under its colors, in a dimmer room.
                 let fell = lambert(normal, 1.0);
-                let filmed =
-                    std::array::from_fn(|c| albedo[c] * (ambience(normal) + 0.5 * fell * other[c]));
+                let filmed = std::array::from_fn(|c| {
+                    albedo[c] * (ambience(normal, 0.0) + 0.5 * fell * other[c])
+                });
                 self.shown(filmed, bright, (u, v), screen)
             }
         }
@@ -244,7 +261,8 @@ impl Studio {
         let fell = lambert(normal, near);
         std::array::from_fn(|c| {
             albedo[c]
-                * (self.scene.ambient * self.scene.tint[c] * ambience(normal) + fell * screen[c])
+                * (self.scene.ambient * self.scene.tint[c] * ambience(normal, self.scene.frontal)
+                    + fell * screen[c])
         })
     }
 
@@ -293,6 +311,15 @@ impl Studio {
     }
 }
 
+/// The picture after a camera's JPEG.
+fn compressed(frame: Frame, quality: u8) -> Frame {
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode_image(&frame.into_image())
+        .unwrap();
+    shared::picture::decode(&bytes, std::path::Path::new("simulated.jpg")).unwrap()
+}
+
 const WALL: [f32; 3] = [0.5, 0.5, 0.48];
 const FLAT: [f32; 3] = [0.0, 0.0, 1.0];
 const UPRIGHT_WALL: [f32; 3] = FLAT;
@@ -320,9 +347,9 @@ fn in_sheet(u: f32, v: f32) -> bool {
     u.abs() < 2.4 && v.abs() < 2.6
 }
 
-/// The room's light on a surface: from all around, most of it from above.
-fn ambience(normal: [f32; 3]) -> f32 {
-    0.55 + 0.45 * -normal[1]
+/// The room's light on a surface: from all around, most of it from above, unless it comes from ahead.
+fn ambience(normal: [f32; 3], frontal: f32) -> f32 {
+    (1.0 - frontal) * (0.55 - 0.45 * normal[1]) + frontal * lambert(normal, 1.0)
 }
 
 /// The screen's light on a surface: a lamp straight ahead and a little below.
