@@ -24,7 +24,7 @@ const FACE_AWAY: f32 = 8.0;
 
 /// What stands before the camera.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Subject {
+pub(in crate::liveness) enum Subject {
     /// A head.
     Face,
     /// A matt print on flat paper that shows the room behind the face too.
@@ -43,32 +43,32 @@ pub(super) enum Subject {
 
 /// Everything that can be different.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scene {
-    pub(super) subject: Subject,
+pub(in crate::liveness) struct Scene {
+    pub(in crate::liveness) subject: Subject,
     /// The room's light, relative to the screen's on the face were it white (1).
-    pub(super) ambient: f32,
+    pub(in crate::liveness) ambient: f32,
     /// Color of the room's light.
-    pub(super) tint: [f32; 3],
-    pub(super) frames_per_second: f32,
+    pub(in crate::liveness) tint: [f32; 3],
+    pub(in crate::liveness) frames_per_second: f32,
     /// From prompt to light, in milliseconds.
-    pub(super) lag_ms: f32,
+    pub(in crate::liveness) lag_ms: f32,
     /// Standard deviation of read noise, in byte values.
-    pub(super) noise: f32,
+    pub(in crate::liveness) noise: f32,
     /// Change of the white balance's red and blue over ten seconds.
-    pub(super) drift: f32,
+    pub(in crate::liveness) drift: f32,
     /// Standard deviation of the landmarks, in pixels, and of the head's sway.
-    pub(super) jitter: f32,
+    pub(in crate::liveness) jitter: f32,
     /// Share of the room's light that comes from where the screen's does, 0 to 1.
-    pub(super) frontal: f32,
+    pub(in crate::liveness) frontal: f32,
     /// JPEG quality of the camera; none for raw pixels.
-    pub(super) jpeg: Option<u8>,
+    pub(in crate::liveness) jpeg: Option<u8>,
     /// Stops that the exposure is off.
-    pub(super) overexposed: f32,
-    pub(super) seed: u64,
+    pub(in crate::liveness) overexposed: f32,
+    pub(in crate::liveness) seed: u64,
 }
 
 impl Scene {
-    pub(super) fn new(subject: Subject, seed: u64) -> Scene {
+    pub(in crate::liveness) fn new(subject: Subject, seed: u64) -> Scene {
         Scene {
             subject,
             ambient: 3.0,
@@ -87,7 +87,7 @@ impl Scene {
 }
 
 /// Pictures of a scene, frame by frame.
-pub(super) struct Studio {
+pub(in crate::liveness) struct Studio {
     scene: Scene,
     random: ChaCha8Rng,
     exposure: f32,
@@ -100,13 +100,13 @@ pub(super) struct Studio {
 
 /// A real picture and where its eyes are.
 #[derive(Clone)]
-pub(super) struct Portrait {
-    pub(super) frame: Frame,
-    pub(super) eyes: (Point, Point),
+pub(in crate::liveness) struct Portrait {
+    pub(in crate::liveness) frame: Frame,
+    pub(in crate::liveness) eyes: (Point, Point),
 }
 
 impl Studio {
-    pub(super) fn new(scene: Scene) -> Studio {
+    pub(in crate::liveness) fn new(scene: Scene) -> Studio {
         let mut random = ChaCha8Rng::seed_from_u64(scene.seed);
         let colors = super::sequence::draw(&mut random, 8);
         // Another beginning than this run's, as in a video that was started by hand.
@@ -124,13 +124,17 @@ impl Studio {
         }
     }
 
-    pub(super) fn with_portrait(mut self, portrait: &Portrait) -> Studio {
+    pub(in crate::liveness) fn with_portrait(mut self, portrait: &Portrait) -> Studio {
         self.portrait = Some(portrait.clone());
         self
     }
 
     /// The picture at `ms`, while the screen has shown `colors` (prompted when, what), and the face in it.
-    pub(super) fn picture(&mut self, ms: u64, colors: &[(u64, [u8; 3])]) -> (Frame, Detection) {
+    pub(in crate::liveness) fn picture(
+        &mut self,
+        ms: u64,
+        colors: &[(u64, [u8; 3])],
+    ) -> (Frame, Detection) {
         let scene = self.scene;
         let screen = light_at(colors, ms as f32 - scene.lag_ms);
         let other = light_at(&self.other, ms as f32);

@@ -109,26 +109,20 @@ fn noise_alone_looks_like_nothing() {
 
 /// A video of a face under another sequence, begun in step with this one: how often chance makes it pass.
 #[test]
-fn another_sequence_passes_by_chance_less_than_once_in_fifty() {
+fn another_sequence_rarely_looks_like_this_one() {
     let mut random = ChaCha20Rng::seed_from_u64(3);
     let tries = 2_000;
-    for colors in [5, 6, 8] {
-        let mut table = [[0; 4]; 4];
+    for (colors, most) in [(4, 80), (6, 14), (8, 2)] {
+        let mut alike = 0;
         for _ in 0..tries {
             let (ours, theirs) = (steps(&mut random, colors), steps(&mut random, colors));
             let samples = samples(&theirs, [0.5; REGIONS], 100, 0.001, &mut random);
             let found = measure(&samples, &ours, 400).unwrap();
-            for (i, least) in [0.8, 0.85, 0.9, 0.93].into_iter().enumerate() {
-                for (j, rel) in [0.0, 0.85, 0.9, 0.95].into_iter().enumerate() {
-                    table[i][j] += u32::from(
-                        found.correlation >= least
-                            && found.least_channel >= 0.0
-                            && found.correlation >= rel * found.any_colors,
-                    );
-                }
-            }
+            let good = found.correlation >= 0.95 * found.any_colors && found.least_channel >= 0.0;
+            alike += u32::from(found.correlation >= 0.85 && good);
         }
-        println!("{colors} colors: {table:?} of {tries} other sequences correlate");
+        println!("{colors} colors: {alike} of {tries} other sequences look like this one");
+        assert!(alike <= most, "{colors} colors: {alike} of {tries}");
     }
 }
 
