@@ -112,6 +112,7 @@ impl Blink {
     }
 
     fn step(&mut self, now: Sharpness) {
+        self.spoil(&now);
         let Some(closing) = &mut self.closing else {
             let Some(baseline) = baseline(&self.history) else {
                 self.history.push(now);
@@ -120,10 +121,12 @@ impl Blink {
             let dropped = dropped(&now, &baseline, self.rules.least_drop);
             // One eye first: the other may follow in the next frame.
             if dropped[0] || dropped[1] {
+                // Where the face was with open eyes: another picture would not be held just there.
+                let middle = self.history.last().map_or(now.middle, |last| last.middle);
                 self.closing = Some(Closing {
                     since_ms: now.at_ms,
                     baseline,
-                    middle: now.middle,
+                    middle,
                     both: dropped[0] && dropped[1],
                     spoiled: false,
                 });
@@ -152,9 +155,7 @@ impl Blink {
             // No blink: eyes kept shut, or another light. The baseline begins anew.
             self.closing = None;
             self.history.clear();
-            return;
         }
-        self.spoil(&now);
     }
 
     /// Marks a closing during which the mouth lost its edges too, or the face moved.

@@ -8,15 +8,18 @@
 //!   next to nothing), and
 //! - unevenly, as a curved face gives them back (paper is lit evenly; glass mirrors the screen in one place).
 //!
-//! What it cannot tell, by construction: a mask or a head of clay, which is lit as a face is; paper that is bent or cut
-//! so that it comes near a face's shape; a display that follows the sequence live. In bright rooms it cannot tell
-//! anything and says so ([`Reason::TooBright`]): a screen of 10 inches half a meter away gives about 10 lux of these
-//! colors, a lit office 300 to 500.
+//! What it cannot tell, by construction, and the tests' simulations show: a face in a room that is lit from where the
+//! screen is alone comes back as evenly as paper, and is refused. A mask or a head of clay is lit as a face is, paper bent to
+//! a face's own curve too, and a display may follow the sequence live: all these pass. A video under a sequence of six
+//! other colors that began in step passes by chance about once in 200 times. Where the room is too
+//! bright it cannot tell anything and says so ([`Reason::TooBright`], [`Reason::NoResponse`]): a screen of 10 inches half a
+//! meter away gives about 10 lux of these colors, a lit office 300 to 500. How bright a room may be on a real kiosk, whose
+//! people move and whose camera compresses, only recordings can tell; the simulation is kinder than that.
 
 mod response;
 pub mod sequence;
 #[cfg(test)]
-mod simulation;
+pub(super) mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -65,11 +68,11 @@ impl Default for FlashRules {
     /// Chosen on the simulations of the tests, and on nothing else: set them anew from `usher pad report`.
     fn default() -> Self {
         FlashRules {
-            colors: 5,
+            colors: 6,
             color_ms: 400,
             lead_ms: 600,
             most_lag_ms: 400,
-            least_correlation: 0.8,
+            least_correlation: 0.85,
             least_strength: 0.03,
             least_unevenness: 0.1,
             most_brightest: 2.5,
@@ -108,8 +111,15 @@ const fn place(middle: (f32, f32), half: (f32, f32)) -> Patch {
 /// Distances between the eyes that the face may move away from where it began, and grow or shrink by.
 const MOST_MOVED: f32 = 0.5;
 
+/// Frames that may be lost before it is given up, beside a quarter of those measured.
+const MOST_LOST: usize = 3;
+
 /// How far any other colors have to explain what was seen, while those shown do not, to call it a recording.
 const OTHER_COLORS: f64 = 0.85;
+
+/// How near the correlation with the colors shown has to come to that with any colors: a sequence of six that is like
+/// another by chance does so once in 200 times, one of eight less than once in 2,000.
+const AS_GOOD_AS_ANY: f64 = 0.95;
 
 /// How many times the least strength's own trace the other colors' has to be, to be no accident of noise.
 const CLEARLY: f64 = 2.0;
@@ -123,6 +133,8 @@ pub struct Flash {
     samples: Vec<Sample>,
     began: Option<(Point, f32)>,
     over_since: Option<u64>,
+    /// Frames that could not be measured.
+    lost: usize,
     measured: Option<Measured>,
 }
 
@@ -171,6 +183,7 @@ impl Flash {
             samples: Vec::new(),
             began: None,
             over_since: None,
+            lost: 0,
             measured: None,
         }
     }
@@ -292,7 +305,10 @@ fn verdict(rules: &FlashRules, response: &Response) -> Progress {
     let least = |rule: f32, found: f64| found >= f64::from(rule);
     // Root mean square that the weakest allowed response would leave: about a third of its swing.
     let trace = f64::from(rules.least_strength) / 3.0;
-    if !least(rules.least_correlation, response.correlation) || response.least_channel < 0.0 {
+    let explained = least(rules.least_correlation, response.correlation)
+        && response.correlation >= AS_GOOD_AS_ANY * response.any_colors
+        && response.least_channel >= 0.0;
+    if !explained {
         let others = response.any_colors >= OTHER_COLORS
             && response.correlation < 0.8 * response.any_colors
             && response.seen >= CLEARLY * trace;
@@ -343,6 +359,7 @@ impl Check for Flash {
         self.samples.clear();
         self.began = None;
         self.over_since = None;
+        self.lost = 0;
         self.measured = None;
         if let Source::Drawn(random) = &mut self.source {
             self.colors = sequence::draw(random, self.rules.colors);
@@ -362,7 +379,13 @@ impl Check for Flash {
         if begun {
             match self.sample(look) {
                 Ok(sample) => self.samples.push(sample),
-                Err(reason) => return Finding::settled(Progress::Inconclusive(reason)),
+                Err(reason) => {
+                    // One frame is an accident, and missed by its color at most; many are the place or the light.
+                    self.lost += 1;
+                    if self.lost > MOST_LOST + self.samples.len() / 4 {
+                        return Finding::settled(Progress::Inconclusive(reason));
+                    }
+                }
             }
         }
         let over = self
