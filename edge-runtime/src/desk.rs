@@ -268,11 +268,12 @@ impl Desk {
                     self.fail(now, error);
                 }
             }
-            State::Recognize { since, .. } => {
-                if now.since(*since) >= Duration::from_secs(self.rules.recognize_seconds) {
-                    self.state = self.list(scene.gallery);
-                }
+            State::Recognize { since, .. }
+                if now.since(*since) >= Duration::from_secs(self.rules.recognize_seconds) =>
+            {
+                self.state = self.list(scene.gallery);
             }
+            State::Recognize { .. } => {}
             State::Done { since, .. } if now.since(*since) >= DONE => {
                 self.touched = now;
                 self.state = self.home();
