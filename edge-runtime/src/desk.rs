@@ -227,6 +227,11 @@ impl Desk {
         !matches!(self.state, State::Locked)
     }
 
+    /// Whether an operator has unlocked it.
+    pub fn is_unlocked(&self) -> bool {
+        self.operator.is_some()
+    }
+
     /// From now on faces are judged by this: the gallery has grown, or its point was set.
     pub fn judge_by(&mut self, judgement: Judgement) {
         self.judgement = judgement;

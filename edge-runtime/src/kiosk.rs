@@ -9,7 +9,6 @@ use shared::embedding::Embedding;
 use shared::frame::Frame;
 use shared::gallery::Gallery;
 use shared::gallery::consent::WallTime;
-use shared::geometry::Rect;
 use shared::manifest::ManifestError;
 use shared::operating_point::Threshold;
 use shared::pipeline::{Pipeline, PipelineError};

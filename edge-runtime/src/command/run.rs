@@ -144,9 +144,10 @@ impl Run {
         })?;
         eprintln!("{}", report.latencies);
         if self.report {
+            let resident = Process::now().resident_bytes.unwrap_or_default();
             let told = Report {
                 stages: report.latencies.summary(),
-                resident_mib: Process::now().resident_bytes as f64 / f64::from(1 << 20),
+                resident_mib: resident as f64 / f64::from(1 << 20),
                 first_frame_drawn_ms: report.first_drawn.map(|time| time.as_secs_f64() * 1000.0),
             };
             println!("{}", serde_json::to_string(&told)?);

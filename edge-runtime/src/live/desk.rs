@@ -120,7 +120,7 @@ impl OpenDesk {
                 let compared = std::thread::Builder::new()
                     .name("pin".to_owned())
                     .spawn(move || {
-                        let verdict = gate.verify(&secret, &Uptime::now());
+                        let verdict = gate.verify(&Uptime::now(), &secret);
                         let _ = answer.send((ticket, verdict));
                     });
                 if let Err(error) = compared {

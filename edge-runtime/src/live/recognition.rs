@@ -276,9 +276,9 @@ impl Recognition {
         metrics.people.set(people as i64);
         metrics.templates.set(templates as i64);
         metrics.camera(&counts);
-        self.kiosk
-            .latencies()
-            .drain_new(|stage, took| metrics.took(stage, took));
+        for (stage, took) in self.kiosk.latencies().take_new() {
+            metrics.took(stage, took);
+        }
     }
 
     fn showing(&self, now: Timestamp) -> Showing {

@@ -249,7 +249,7 @@ impl Drawing {
     /// As people here read it.
     fn time_of_day(&self) -> String {
         UtcTime::now()
-            .to_zoned(self.zone.clone())
+            .to_zoned_datetime(self.zone.clone())
             .strftime("%H:%M")
             .to_string()
     }

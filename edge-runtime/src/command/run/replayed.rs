@@ -81,7 +81,7 @@ impl Replayed {
         if expired > 0 {
             tracing::warn!(people = expired, "consents have run out: these people are not greeted");
         }
-        let mut camera = self.camera.open(self.fps, &config.camera)?;
+        let mut camera = self.camera.open_with(self.fps, &config.camera)?;
         let mut shown: Option<State> = None;
         while let Some(captured) = camera.next_frame()? {
             (output.now, output.frame) = (captured.at, captured.number);
