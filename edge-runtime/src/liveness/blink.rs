@@ -163,8 +163,8 @@ impl Blink {
         if let Some(closing) = &mut self.closing {
             let mouth = now.mouth < closing.baseline[2] * (1.0 - self.rules.least_drop * HALF);
             let way = (now.middle.0 - closing.middle.0).hypot(now.middle.1 - closing.middle.1);
-            let moved = !(way <= MOST_MOVED * now.eye_distance);
-            closing.spoiled |= mouth || moved;
+            let stayed = way <= MOST_MOVED * now.eye_distance;
+            closing.spoiled |= mouth || !stayed;
         }
     }
 }

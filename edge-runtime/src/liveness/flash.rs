@@ -320,7 +320,8 @@ fn verdict(rules: &FlashRules, response: &Response) -> Progress {
     if !least(rules.least_strength, response.strength) {
         return Progress::Inconclusive(Reason::TooBright);
     }
-    if !(response.uncertainty <= f64::from(rules.most_uncertainty)) {
+    let certain = response.uncertainty <= f64::from(rules.most_uncertainty);
+    if !certain {
         return Progress::Inconclusive(Reason::TooBright);
     }
     if response.brightest > f64::from(rules.most_brightest) {
