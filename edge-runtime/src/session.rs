@@ -5,7 +5,7 @@
 //!                    a face                 3 of 5 agree, live: `Greeted`
 //!        ┌──────┐ ───────────► ┌─────────┐ ─────────────────────────────► ┌──────────┐
 //!   ────►│ Idle │              │ Looking │ ◄───────────────────────────── │ Greeting │◄──┐
-//!        └──────┘ ◄─────────── └─────────┘   votes against it weigh 3,    └──────────┘   │
+//!        └──────┘ ◄─────────── └─────────┘   votes against it weigh 2.4,  └──────────┘   │
 //!          ▲  ▲     face gone   │ │ ▲ │ ▲    or another face             live and seen │ │ asked again
 //!          │  │         5 unsure│ │ │ │ │                              to be the same  │ ▼
 //!          │  │          ┌──────▼┐│ │ │ └──── as from Greeting ──── ┌──────────┐ ──────┘
@@ -268,7 +268,7 @@ impl Session {
                 Some(evidence) => match evidence.consensus.verdict() {
                     Verdict::Undecided | Verdict::NotSure => true,
                     Verdict::Agreed(_) => evidence.consensus.in_doubt(),
-                    Verdict::Unknown => false,
+                    Verdict::Unknown => evidence.consensus.is_leaning(),
                 },
             }
     }

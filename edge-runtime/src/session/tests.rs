@@ -218,8 +218,8 @@ fn scripts_of_short_visits() {
         ),
         (
             "a passing doubt weighs half",
-            "AAA~~~~~~A",
-            "llAAAAAAll",
+            "AAA~~~~~A",
+            "llAAAAAll",
             &["2:A"],
         ),
         (
