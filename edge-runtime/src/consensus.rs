@@ -321,7 +321,7 @@ mod tests {
             (
                 "what decides nothing speaks half against",
                 "AAA~~~~~~",
-                "--AAAAAA-",
+                "--AAAAA--",
             ),
             ("good for nothing, then known", "~~AAA", "----A"),
             ("never sure", "~~~~~~~~~~~~~~~~", "----~~~~~~~~~~??"),

@@ -466,8 +466,8 @@ fn liveness_hears_of_agreement_and_of_another_face() {
     assert!(after != before && !agreed, "a check does not pass on");
 }
 
-/// Whatever 2,000 scenes of people who come, go, change places and are seen badly show: a name on the screen is that of
-/// somebody who was compared as that person three times while in that place, and none of the others is.
+/// Whatever 2,000 scenes of people who come, go, change places and are seen badly show: who is greeted is there, and has
+/// been in three frames at least.
 #[test]
 fn no_scene_greets_a_stranger() {
     let mut greetings = 0;
@@ -475,7 +475,7 @@ fn no_scene_greets_a_stranger() {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut stage = Stage::new();
         let mut places: [Option<Person>; 3] = [None; 3];
-        let mut millis = 0;
+        let (mut millis, mut seen) = (0, Vec::new());
         for _ in 0..60 {
             millis += random.random_range(40..250);
             if random.random_range(0..8) == 0 {
@@ -496,13 +496,21 @@ fn no_scene_greets_a_stranger() {
                 person.sharpness = random.random_range(0.0..0.2);
             }
             let (_, _, told) = stage.show(millis, &shown);
+            seen.push((millis, shown));
             for who in told.chars().filter(|who| "AG".contains(*who)) {
                 greetings += 1;
                 let named = if who == 'A' { 1 } else { 2 };
+                // The face that was compared last may be the best of the last 0.2 s, one frame more at most.
+                let recent = seen.iter().filter(|(at, _)| millis - at <= 450);
+                let times = recent.filter(|(_, shown)| shown.iter().any(|p| p.named == named));
                 assert!(
-                    shown.iter().any(|person| person.named == named),
+                    times.count() > 0,
                     "seed {seed}: {who} is greeted and not there"
                 );
+                let ever = seen.iter().filter(|(at, shown)| {
+                    millis - at <= 3500 && shown.iter().any(|p| p.named == named)
+                });
+                assert!(ever.count() >= 3, "seed {seed}: {who} was hardly there");
             }
         }
     }
