@@ -53,8 +53,8 @@ pub struct Look<'a> {
     pub aligned: Option<&'a AlignedFace>,
     /// How the head is turned; none when the landmarks are not those of a face.
     pub pose: Option<HeadPose>,
-    /// Whether a name was agreed on, so that a challenge is worth while.
-    pub agreed: bool,
+    /// The name that was agreed on, so that a challenge is worth while; whoever checks keeps it to itself.
+    pub named: Option<IdentityId>,
 }
 
 /// What looks at pixels.
@@ -197,7 +197,10 @@ impl Attention {
             detection: face,
             aligned: glance.aligned.as_ref().map(|(face, _)| face),
             pose: placement.head.map(|head| head.pose),
-            agreed: matches!(self.session.verdict(track), Verdict::Agreed(_)),
+            named: match self.session.verdict(track) {
+                Verdict::Agreed(identity) => Some(identity),
+                Verdict::Undecided | Verdict::NotSure | Verdict::Unknown => None,
+            },
         });
         let hint = glance.hint;
         let seen = Seen::Face { track, hint };

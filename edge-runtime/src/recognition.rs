@@ -23,6 +23,8 @@ pub struct RecognitionRules {
     /// How far (squared L2, 0 to 4) the next probe of a face is from the one before when it is another person's face
     /// in the same place: all evidence is forgotten at once.
     pub replaced_beyond: f32,
+    /// Frames that are looked at in a second at most, 1 to 60; blinks need 15.
+    pub most_frames_per_second: f64,
     /// Age in milliseconds beyond which a frame is not decided on.
     pub oldest_frame_ms: u64,
     /// How long in milliseconds a better face is waited for before the best one so far is compared.
@@ -51,6 +53,7 @@ impl Default for RecognitionRules {
             unsure_margin: 0.05,
             least_weight: 0.3,
             replaced_beyond: 1.0,
+            most_frames_per_second: 10.0,
             oldest_frame_ms: 500,
             window_ms: 200,
             good_weight: 0.8,
@@ -67,6 +70,12 @@ impl RecognitionRules {
             return Err(format!(
                 "recognition.fpir = {}, which is not between 0 and 1",
                 self.fpir
+            ));
+        }
+        if !(1.0..=60.0).contains(&self.most_frames_per_second) {
+            return Err(format!(
+                "recognition.most_frames_per_second = {}, which is not from 1 to 60",
+                self.most_frames_per_second
             ));
         }
         for (name, found, most) in [

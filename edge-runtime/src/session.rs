@@ -79,6 +79,8 @@ pub enum Hint {
     LessLight,
     /// Something covers part of the face.
     UncoverFace,
+    /// Somebody else is as close: one person at a time.
+    OnePerson,
 }
 
 /// What the kiosk is doing.
@@ -133,6 +135,10 @@ pub enum Event {
     Unknown {
         /// Distance of the latest probe to the nearest template of anybody, absent in an empty gallery.
         nearest: Option<SquaredL2>,
+        /// The most that would have been a match.
+        threshold: Threshold,
+        /// One stranger in so many is taken for somebody in this gallery; none where that was not measured.
+        one_in: Option<f64>,
     },
     /// A face was recognized that is not a living person's; whose is not told.
     NotLive,
@@ -385,8 +391,11 @@ impl Session {
         if std::mem::replace(&mut evidence.unknown_reported, true) {
             return Vec::new();
         }
+        let nearest = evidence.nearest;
         vec![Event::Unknown {
-            nearest: evidence.nearest,
+            nearest,
+            threshold: self.threshold,
+            one_in: self.one_in,
         }]
     }
 

@@ -42,6 +42,7 @@ pub mod gallery_size;
 pub mod geometry;
 #[cfg(feature = "inference")]
 pub mod inference;
+pub mod interval;
 pub mod landmarks;
 pub mod manifest;
 pub mod model_id;

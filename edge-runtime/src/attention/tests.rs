@@ -142,7 +142,7 @@ impl Senses for Scene<'_> {
     }
 
     fn liveness(&mut self, look: &Look<'_>) -> Liveness {
-        self.looks.push((look.track, look.agreed));
+        self.looks.push((look.track, look.named.is_some()));
         self.liveness
     }
 }
