@@ -258,8 +258,9 @@ impl Attention {
                 aligned: None,
             });
         }
-        let due =
-            subject.returned || self.session.is_open(subject.id) || self.is_due(now, subject.id);
+        // Whoever comes back, or whose turn it becomes, may be somebody else by now.
+        let anew = subject.returned || self.tracker.continuity() == Continuity::New;
+        let due = anew || self.session.is_open(subject.id) || self.is_due(now, subject.id);
         if !due {
             return Ok(Glance {
                 hint: None,
@@ -294,7 +295,11 @@ impl Attention {
             millis(self.rules.oldest_frame_ms),
         );
         let open = self.session.is_open(subject);
+        let returned = self.tracker.track(subject).is_some_and(|t| t.returned);
         let memory = self.memory(subject);
+        if returned {
+            memory.waiting = None;
+        }
         // Where frames are this far apart, waiting for a better one would be waiting for ever.
         let expired = memory
             .waiting

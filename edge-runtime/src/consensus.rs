@@ -243,8 +243,10 @@ impl<Id: Copy + PartialEq> Consensus<Id> {
         self.confirmed = now;
     }
 
-    /// Whom enough votes name, if the latest one does too: a greeting's distance is then a match's.
-    fn agreed(&self) -> Option<Id> {
+    /// Whom enough of the present votes name, if the latest one does too: a greeting's distance is then a match's.
+    ///
+    /// A name that was agreed on may hold longer ([`Consensus::verdict`]).
+    pub fn agreed(&self) -> Option<Id> {
         let (_, latest, _) = self.window.back()?;
         let (votes, weight) = self.agreeing();
         let enough =
