@@ -40,9 +40,11 @@ pub struct RecognitionRules {
 }
 
 impl Default for RecognitionRules {
-    /// One stranger in a hundred. The next person 0.02 farther: of LFW's people in galleries of a hundred that is a
-    /// gap that those rightly named nearly always have. Half a second from check to check, so that somebody greeted
-    /// costs a fifth of the comparisons and a stranger in their place is seen in time.
+    /// One stranger in a hundred. In galleries of a hundred of LFW's people `usher-small`'s point "verify" names 892
+    /// probes; a gap below 0.02 has 6 % of the right names and 21 % of the wrong ones, one below 0.05 has 18 % and 43 %
+    /// (`cargo test -p usher-shared --test face_quality gaps -- --ignored --nocapture`). Half a second from check to
+    /// check, so that somebody greeted costs a fifth of the comparisons and a stranger in their place is seen in time.
+    /// Probes of one face half a second apart are closer than 1.0, those of two people mostly farther.
     fn default() -> Self {
         Self {
             fpir: 0.01,

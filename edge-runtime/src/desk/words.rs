@@ -97,7 +97,10 @@ mod tests {
                 found.sort();
                 found
             };
-            table.values().map(|value| of(value.as_str().unwrap())).collect()
+            table
+                .values()
+                .map(|value| of(value.as_str().unwrap()))
+                .collect()
         };
         let text = |language| toml::to_string(&Words::of(language)).unwrap();
         let english = placeholders(&text(Language::En));

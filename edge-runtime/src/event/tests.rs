@@ -129,10 +129,7 @@ fn one_of_each() -> Vec<(&'static str, Happening<'static>)> {
                 one_in: Some(900),
             },
         ),
-        (
-            "not_live: frame",
-            Happening::NotLive { frame: 1 },
-        ),
+        ("not_live: frame", Happening::NotLive { frame: 1 }),
         ("left:", Happening::Left),
         (
             "enrolled: identity name templates frames",

@@ -117,12 +117,13 @@ impl OpenDesk {
             Wanted::Nothing | Wanted::Embed => {}
             Wanted::Verify { ticket, secret } => {
                 let (gate, answer) = (self.gate.clone(), self.verdicts.0.clone());
-                let compared = std::thread::Builder::new()
-                    .name("pin".to_owned())
-                    .spawn(move || {
-                        let verdict = gate.verify(&Uptime::now(), &secret);
-                        let _ = answer.send((ticket, verdict));
-                    });
+                let compared =
+                    std::thread::Builder::new()
+                        .name("pin".to_owned())
+                        .spawn(move || {
+                            let verdict = gate.verify(&Uptime::now(), &secret);
+                            let _ = answer.send((ticket, verdict));
+                        });
                 if let Err(error) = compared {
                     tracing::error!(%error, "no thread to compare a PIN");
                     let wait = PinRefusal::Wait {

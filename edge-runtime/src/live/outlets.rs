@@ -85,7 +85,8 @@ impl Outlets {
             DoorOutput::Command => keeper::keep(config, CommandHook::new(config), clocks, tell)?,
         };
         self.held().door = Some(handle);
-        self.board.update(|status| status.door = "closed".to_owned());
+        self.board
+            .update(|status| status.door = "closed".to_owned());
         Ok(())
     }
 

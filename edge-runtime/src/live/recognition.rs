@@ -19,8 +19,8 @@ use crate::fault::Fault;
 use crate::input::Input;
 use crate::kiosk::Kiosk;
 use crate::latency::{Latencies, Stage};
-use crate::liveness::guard::Guard;
 use crate::liveness::Look;
+use crate::liveness::guard::Guard;
 use crate::session::State;
 use crate::showing::{Aim, Showing};
 use crate::status::{DecisionStatus, GalleryStatus};
@@ -115,9 +115,8 @@ impl Recognition {
             self.look_after(now);
             match captured {
                 Some(captured) => {
-                    due = Timestamp::from_millis(
-                        captured.at.millis() + self.pace.as_millis() as u64,
-                    );
+                    due =
+                        Timestamp::from_millis(captured.at.millis() + self.pace.as_millis() as u64);
                     self.look(now, captured)?;
                 }
                 None if self.feed.status().state == FeedState::Ended => break,
@@ -328,7 +327,12 @@ fn word(showing: &Showing) -> &'static str {
 /// Says that the kiosk is ready.
 pub(super) fn tell_started(outlets: &Outlets, kiosk: &mut Kiosk) {
     let people = kiosk.gallery().people();
-    let model = kiosk.pipeline().embedder().manifest().model_id().to_string();
+    let model = kiosk
+        .pipeline()
+        .embedder()
+        .manifest()
+        .model_id()
+        .to_string();
     outlets.tell(Happening::Started {
         version: env!("CARGO_PKG_VERSION"),
         model,

@@ -9,9 +9,9 @@ use embedded_graphics::prelude::{Point, Size};
 use jiff::Timestamp as UtcTime;
 use jiff::tz::TimeZone;
 
+use super::Live;
 use super::recognition::Word;
 use super::scene::{Marks, Scene};
-use super::Live;
 use crate::camera::Captured;
 use crate::camera::feed::Feed;
 use crate::clock::Timestamp;
@@ -218,7 +218,10 @@ impl Drawing {
     /// Passes on what was told: keys as they are, touches by what is shown there.
     fn hear(&mut self, showing: &Showing, words: &Sender<Word>, stop: &AtomicBool) {
         let mut inputs: Vec<Input> = Vec::new();
-        let view = showing.view(self.frame.as_ref().map(|captured| &captured.frame), Aim::default());
+        let view = showing.view(
+            self.frame.as_ref().map(|captured| &captured.frame),
+            Aim::default(),
+        );
         for told in self.display.told() {
             match told {
                 Told::Touched(point) => inputs.extend(self.touched(&view, point)),

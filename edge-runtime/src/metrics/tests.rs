@@ -161,7 +161,10 @@ fn value(families: &BTreeMap<String, Family>, name: &str, label: Option<(&str, &
 fn the_page_is_what_prometheus_reads() {
     let metrics = Metrics::default();
     let mut faulty = [0; FAULT_KINDS.len()];
-    faulty[FAULT_KINDS.iter().position(|kind| *kind == "garbage").unwrap()] = 1;
+    faulty[FAULT_KINDS
+        .iter()
+        .position(|kind| *kind == "garbage")
+        .unwrap()] = 1;
     metrics.camera(&Counts {
         arrived: 1000,
         skipped: 1,

@@ -62,10 +62,7 @@ impl Opening {
     }
 
     /// The kiosk for a recording: nobody is enrolled at it, and no check for a living person is on.
-    pub(super) fn kiosk(
-        &self,
-        config: &Config,
-    ) -> anyhow::Result<(Kiosk, Option<GalleryStore>)> {
+    pub(super) fn kiosk(&self, config: &Config) -> anyhow::Result<(Kiosk, Option<GalleryStore>)> {
         let pipeline = self.pipeline(config)?;
         let model = pipeline.embedder().manifest().model_id();
         let keys = self.held.keys.keys(Asking::Once)?;
@@ -124,7 +121,9 @@ impl Opening {
                 Some(OpenDesk::new(desk, store, gate, quality)?)
             }
             (_, false) => {
-                tracing::info!("nobody can be enrolled at the kiosk: no operator has a PIN (usher pin set)");
+                tracing::info!(
+                    "nobody can be enrolled at the kiosk: no operator has a PIN (usher pin set)"
+                );
                 None
             }
             (None, true) => None,

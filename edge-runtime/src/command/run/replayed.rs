@@ -79,7 +79,10 @@ impl Replayed {
         }
         let expired = kiosk.suspend_expired(now());
         if expired > 0 {
-            tracing::warn!(people = expired, "consents have run out: these people are not greeted");
+            tracing::warn!(
+                people = expired,
+                "consents have run out: these people are not greeted"
+            );
         }
         let mut camera = self.camera.open_with(self.fps, &config.camera)?;
         let mut shown: Option<State> = None;
