@@ -64,7 +64,11 @@ fn negotiated(format: PixelFormat) -> Negotiated {
 fn jpeg(random: &mut ChaCha8Rng, (width, height): (u32, u32)) -> Vec<u8> {
     let shade: u8 = random.random();
     let picture = RgbImage::from_fn(width, height, |x, y| {
-        image::Rgb([shade ^ x as u8, shade.wrapping_add(y as u8), random.random()])
+        image::Rgb([
+            shade ^ x as u8,
+            shade.wrapping_add(y as u8),
+            random.random(),
+        ])
     });
     let mut bytes = Vec::new();
     picture
@@ -188,8 +192,7 @@ fn ten_thousand_faulty_frames() {
         script: Arc::clone(&script),
         opened: 0,
     };
-    let (feed, mut steps) =
-        Feed::stepped(Box::new(opener), Duration::from_secs(3), time.clock());
+    let (feed, mut steps) = Feed::stepped(Box::new(opener), Duration::from_secs(3), time.clock());
     let mut last = None;
     let mut handed_out = 0_u64;
     while script.lock().unwrap().len() < 10_000 {
@@ -221,7 +224,11 @@ fn ten_thousand_faulty_frames() {
     };
     let counted = |kind: &str| {
         let kinds = FAULT_KINDS.iter().zip(counts.faulty);
-        kinds.into_iter().find(|(name, _)| **name == kind).unwrap().1
+        kinds
+            .into_iter()
+            .find(|(name, _)| **name == kind)
+            .unwrap()
+            .1
     };
     for (kind, names) in [
         ("empty", &["empty"][..]),
@@ -286,7 +293,11 @@ impl Source for Plugged {
             });
         }
         // The first frame takes longer, as with every camera.
-        self.time.advance(if self.sequence == 0 { self.first_after } else { 33 });
+        self.time.advance(if self.sequence == 0 {
+            self.first_after
+        } else {
+            33
+        });
         bytes.clear();
         bytes.resize((2 * SIZE.0 * SIZE.1) as usize, 0);
         self.random.fill(&mut bytes[..]);
@@ -335,10 +346,13 @@ impl Opener for Socket {
     }
 }
 
-/// Open descriptors, and threads.
+/// Open descriptors, and capture threads; the test program's own threads come and go.
 fn held() -> (usize, usize) {
-    let entries = |path: &str| std::fs::read_dir(path).unwrap().count();
-    (entries("/proc/self/fd"), entries("/proc/self/task"))
+    let entries = |path: &str| std::fs::read_dir(path).unwrap().flatten();
+    let capturing = entries("/proc/self/task")
+        .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+        .filter(|name| name.trim() == "camera");
+    (entries("/proc/self/fd").count(), capturing.count())
 }
 
 fn take_all(time: &Time, feed: &Feed, steps: &mut Steps, last: &mut Option<u64>) {
@@ -407,8 +421,7 @@ fn threads_end_and_nothing_stays_open() {
             back_at: Arc::default(),
             random: ChaCha8Rng::seed_from_u64(number),
         };
-        let feed =
-            Feed::start(Box::new(socket), Duration::from_secs(3), time.clock()).unwrap();
+        let feed = Feed::start(Box::new(socket), Duration::from_secs(3), time.clock()).unwrap();
         let frame = feed.wait_newer(None, Duration::from_secs(60));
         assert!(frame.is_some() || feed.counts().stale > 0);
         if number % 2 == 0 {

@@ -29,7 +29,7 @@ impl Sizes {
     }
 
     /// The size in this range that is nearest to a wanted one.
-    fn nearest(&self, (width, height): (u32, u32)) -> (u32, u32) {
+    pub(super) fn nearest(&self, (width, height): (u32, u32)) -> (u32, u32) {
         let side = |wanted: u32, least: u32, most: u32, step: u32| {
             let inside = wanted.clamp(least, most.max(least));
             least + (inside - least) / step.max(1) * step.max(1)

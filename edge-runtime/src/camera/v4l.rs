@@ -538,8 +538,8 @@ fn agree(
             stride => stride,
         },
         colors: Colors {
-            bt709: given.colorspace == Colorspace::Rec709,
-            full_range: given.quantization == Quantization::FullRange,
+            bt709: matches!(given.colorspace, Colorspace::Rec709),
+            full_range: matches!(given.quantization, Quantization::FullRange),
         },
         frames_per_second: taken,
         orientation: settings.orientation(),
