@@ -11,6 +11,7 @@ mod decode;
 pub mod device;
 pub mod feed;
 mod live;
+pub(crate) mod memory;
 mod mjpg;
 mod negotiation;
 pub mod orientation;

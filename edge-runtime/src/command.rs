@@ -1,5 +1,6 @@
 //! The command line of `usher`: what can be asked for, and what the commands share.
 
+mod bench;
 mod camera;
 mod config;
 mod consent;
@@ -81,6 +82,8 @@ enum Command {
     /// Say who may unlock the desk of the kiosk, by PIN or token
     #[command(subcommand)]
     Pin(pin::PinCommand),
+    /// Measure how long each stage takes on this device
+    Bench(bench::Bench),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -101,6 +104,7 @@ impl Usher {
             Command::Doctor(doctor) => doctor.execute(),
             Command::Config(config) => config.execute(),
             Command::Pin(pin) => pin.execute(),
+            Command::Bench(bench) => bench.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

@@ -300,7 +300,7 @@ pub fn largest(detections: &[Detection]) -> Option<&Detection> {
 
 #[cfg(test)]
 mod tests {
-    use shared::geometry::Point;
+    use shared::geometry::{Point, Rect};
     use shared::landmarks::Landmarks;
 
     use super::*;

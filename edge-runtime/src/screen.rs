@@ -299,7 +299,7 @@ impl Screen {
                 done,
                 wanted,
             } => painter.enrolling(preview, name, (*done, *wanted)),
-            View::Enrolled { preview, name } => painter.enrolled(preview, name),
+            View::Enrolled { preview, name } => painter.enrolled(Some(preview), name),
             View::Fault { cause, remedy } => painter.fault(cause, remedy, shift),
             View::Updating { progress } => painter.updating(*progress, shift),
         }
@@ -326,6 +326,16 @@ impl Screen {
             .into_iter()
             .map(|control| (control.area, control.input))
             .collect()
+    }
+
+    /// What is written on the screen while `view` is shown, paragraph by paragraph, and where it is read.
+    pub fn written(&self, view: &View<'_>, chrome: &Chrome<'_>) -> Vec<(String, Rectangle)> {
+        self.lay_down(view, chrome).written()
+    }
+
+    /// The words it says.
+    pub fn words(&self) -> &Words {
+        &self.kit.words
     }
 
     /// How many pages a consent text takes on this screen, at least 1.

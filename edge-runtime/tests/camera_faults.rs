@@ -346,10 +346,13 @@ impl Opener for Socket {
     }
 }
 
-/// Open descriptors, and threads.
+/// Open descriptors, and capture threads; the test program's own threads come and go.
 fn held() -> (usize, usize) {
-    let entries = |path: &str| std::fs::read_dir(path).unwrap().count();
-    (entries("/proc/self/fd"), entries("/proc/self/task"))
+    let entries = |path: &str| std::fs::read_dir(path).unwrap().flatten();
+    let capturing = entries("/proc/self/task")
+        .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+        .filter(|name| name.trim() == "camera");
+    (entries("/proc/self/fd").count(), capturing.count())
 }
 
 fn take_all(time: &Time, feed: &Feed, steps: &mut Steps, last: &mut Option<u64>) {

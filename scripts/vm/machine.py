@@ -248,7 +248,7 @@ class Machine:
             "-smp", "2", "-m", str(self.memory_mib), "-nodefaults", "-display", "none", "-no-reboot",
             "-serial", "stdio", "-qmp", f"unix:{self.monitor},server,nowait",
             "-kernel", str(self.kernel.image), "-initrd", str(self.initrd),
-            "-append", "console=ttyS0 quiet panic=-1 tsc=unstable", *self.devices,
+            "-append", "console=ttyS0 quiet panic=-1 no_timer_check nowatchdog mitigations=off", *self.devices,
         ]  # fmt: skip
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

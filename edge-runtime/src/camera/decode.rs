@@ -280,6 +280,7 @@ fn decode_into(
 
 fn jpeg(bytes: &[u8], rgb: &mut [u8], scratch: &mut Vec<u8>) -> Result<(), FrameFault> {
     let head = mjpg::head(bytes)?;
+    mjpg::check_scan(bytes, &head)?;
     let bytes = mjpg::with_tables(bytes, &head, scratch);
     // Strict: the part of a picture that is missing would otherwise be filled with grey.
     let options = DecoderOptions::default()

@@ -152,6 +152,50 @@ fn ends(bytes: &[u8]) -> bool {
             .any(|pair| pair == [0xFF, 0xD9])
 }
 
+/// Walks through the compressed part, where no marker may stand but those of the format: at any other, and at an end
+/// that comes early, the decoder would fill the rest of the picture with grey and say nothing.
+///
+/// # Errors
+/// [`FrameFault::Garbage`] for such a marker. Bytes that are wrong but no marker go unnoticed here.
+pub(super) fn check_scan(bytes: &[u8], head: &Head) -> Result<(), FrameFault> {
+    let garbage = |reason: String| Err(FrameFault::Garbage { reason });
+    let mut at = head.scan;
+    loop {
+        // `at` is at a segment: the scan's head, or tables between two scans.
+        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
+            return garbage("a JPEG segment beyond the end".to_owned());
+        };
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(found) = rest.iter().position(|byte| *byte == 0xFF) else {
+                return garbage("a JPEG scan beyond the end".to_owned());
+            };
+            at += found;
+            match bytes.get(at + 1) {
+                Some(0x00 | 0xD0..=0xD7) => at += 2,
+                Some(0xFF) => at += 1,
+                Some(0xD9) if is_padding(&bytes[at + 2..]) => return Ok(()),
+                Some(0xC4 | 0xDA | 0xDB | 0xDD | 0xE0..=0xEF | 0xFE) => break,
+                Some(marker) => {
+                    return garbage(format!("JPEG marker {marker:02x} within its picture"));
+                }
+                None => return garbage("a JPEG scan beyond the end".to_owned()),
+            }
+        }
+    }
+}
+
+/// Whether what comes after an end marker only fills up a packet, and is not the picture going on to its real end.
+fn is_padding(after: &[u8]) -> bool {
+    let zeros = after.iter().rev().take_while(|byte| **byte == 0).count();
+    let after = &after[..after.len() - zeros];
+    let ends_again = after.ends_with(&[0xFF, 0xD9]);
+    // Some cameras write the end twice.
+    let only_ends = after.chunks(2).all(|pair| pair == [0xFF, 0xD9]);
+    after.len() <= TRAILING_BYTES && (!ends_again || only_ends)
+}
+
 /// The JPEG with tables: itself, or where it has none a copy in `scratch` with the standard ones before its scan.
 pub(super) fn with_tables<'a>(bytes: &'a [u8], head: &Head, scratch: &'a mut Vec<u8>) -> &'a [u8] {
     if head.has_tables {

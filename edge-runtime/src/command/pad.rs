@@ -15,7 +15,7 @@ use crate::liveness::challenge::Challenge;
 use crate::liveness::config::LivenessConfig;
 use crate::liveness::guard::Need;
 use crate::liveness::presentation::collection::{Collection, Group};
-use crate::liveness::presentation::report::{Findings, Report, config_digest};
+use crate::liveness::presentation::report::{Findings, Report, config_digest, refuse_existing};
 use crate::liveness::presentation::{Presentation, Tally};
 use crate::liveness::setup;
 
@@ -77,6 +77,7 @@ impl Pad {
 impl PadReport {
     fn execute(&self) -> anyhow::Result<()> {
         let config = self.liveness()?;
+        refuse_existing(&self.out)?;
         let base = self.config.parent().unwrap_or(Path::new(""));
         let collection = Collection::open(&self.folder)?;
         collection.check(self.rate)?;

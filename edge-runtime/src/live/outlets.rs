@@ -126,9 +126,10 @@ impl Outlets {
 
     /// Something happened.
     pub(crate) fn tell(&self, happening: Happening<'_>) {
-        let now = self.clocks.now();
+        let (now, moment) = (self.clocks.now(), self.clocks.moment());
         let mut held = self.held();
-        let judged = held.judged;
+        // This very moment, as far as the clocks were believed when they were last looked at.
+        let judged = held.judged.map(|judged| Judged { moment, ..judged });
         if let Some(mqtt) = &held.mqtt {
             mqtt.tell(now, judged.as_ref(), &happening);
         }

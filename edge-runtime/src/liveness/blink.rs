@@ -66,6 +66,9 @@ const LONGEST_FRAME_MS: u64 = 90;
 /// Distances between the eyes that the face may move during a blink.
 const MOST_MOVED: f32 = 0.12;
 
+/// Frames that may be lost before it is given up.
+const MOST_LOST: usize = 5;
+
 /// Rows and columns of samples in a patch.
 const GRID: (u32, u32) = (24, 24);
 
@@ -97,6 +100,7 @@ pub struct Blink {
     closing: Option<Closing>,
     seen: usize,
     slow_frames: usize,
+    lost_frames: usize,
 }
 
 impl Blink {
@@ -108,6 +112,7 @@ impl Blink {
             closing: None,
             seen: 0,
             slow_frames: 0,
+            lost_frames: 0,
         }
     }
 
@@ -163,8 +168,8 @@ impl Blink {
         if let Some(closing) = &mut self.closing {
             let mouth = now.mouth < closing.baseline[2] * (1.0 - self.rules.least_drop * HALF);
             let way = (now.middle.0 - closing.middle.0).hypot(now.middle.1 - closing.middle.1);
-            let moved = !(way <= MOST_MOVED * now.eye_distance);
-            closing.spoiled |= mouth || moved;
+            let stayed = way <= MOST_MOVED * now.eye_distance;
+            closing.spoiled |= mouth || !stayed;
         }
     }
 }
@@ -177,7 +182,7 @@ impl Check for Blink {
     fn begin(&mut self, _now: Timestamp) {
         self.history.clear();
         self.closing = None;
-        (self.seen, self.slow_frames) = (0, 0);
+        (self.seen, self.slow_frames, self.lost_frames) = (0, 0, 0);
     }
 
     fn look(&mut self, _now: Timestamp, look: &Look<'_>) -> Finding {
@@ -185,7 +190,11 @@ impl Check for Blink {
         let axes = FaceAxes::of(&look.detection.landmarks)
             .filter(|axes| axes.eye_distance_px() >= self.rules.least_eye_distance_px);
         let Some(sharpness) = axes.and_then(|axes| sharpness(look.frame, &axes, look.at)) else {
-            return inconclusive(Reason::OutOfPlace);
+            self.lost_frames += 1;
+            return match self.lost_frames > MOST_LOST {
+                true => inconclusive(Reason::OutOfPlace),
+                false => Finding::waiting(Prompt::Blink),
+            };
         };
         if let Some(last) = self.history.last().map(|last| last.at_ms)
             && self.closing.is_none()

@@ -206,13 +206,16 @@ impl<'a> Painter<'a> {
         }
     }
 
-    /// The live picture with its ring.
-    pub(super) fn live(&mut self, preview: &Preview<'_>, around: Around) {
+    /// The live picture with its ring; a plain disc where there is none yet.
+    pub(super) fn live(&mut self, preview: Option<&Preview<'_>>, around: Around) {
         let outer = self.layout.ring;
         let width = self.px(STROKE);
         let circle = outer.with_radius(outer.radius - width / 2.0);
         let inner = outer.with_radius(outer.radius - width - self.px(AIR));
-        self.picture(preview, inner);
+        match preview {
+            Some(preview) => self.picture(preview, inner),
+            None => self.fill(inner, self.theme.surface, 1.0),
+        }
         match around {
             Around::Whole(color) => self.fill(Ring { circle, width }, color, 1.0),
             _ => self.fill(Ring { circle, width }, self.theme.line, 1.0),

@@ -143,6 +143,11 @@ fn jpeg_with_and_without_tables() {
     let mut padded = whole.clone();
     padded.extend([0; 300]);
     assert_eq!(decoder.decode(&picture, &padded).unwrap(), frame);
+    // The end twice, and bytes of no meaning after it.
+    let twice = [&whole[..], &[0xFF, 0xD9, 0, 0]].concat();
+    assert_eq!(decoder.decode(&picture, &twice).unwrap(), frame);
+    let trash = [&whole[..], &[0xA5; 3000]].concat();
+    assert_eq!(decoder.decode(&picture, &trash).unwrap(), frame);
 }
 
 #[test]
@@ -185,9 +190,12 @@ fn what_is_no_frame_says_why() {
     let mut tight = yuyv.clone();
     tight.stride_bytes = 7;
     let mut spoiled = whole.clone();
-    let middle = whole.len() / 2;
+    let late = whole.len() - 40;
     // A start of frame where entropy belongs.
-    spoiled[middle..middle + 2].copy_from_slice(&[0xFF, 0xC0]);
+    spoiled[late..late + 2].copy_from_slice(&[0xFF, 0xC0]);
+    let mut ended = whole.clone();
+    // An end where entropy belongs: the decoder would fill up with grey.
+    ended[late..late + 2].copy_from_slice(&[0xFF, 0xD9]);
     for (name, picture, bytes, expected) in [
         ("empty", &yuyv, &[][..], "empty"),
         ("short", &yuyv, &[0; 15][..], "short"),
@@ -198,6 +206,7 @@ fn what_is_no_frame_says_why() {
         ("text", &mjpg, &b"hello"[..], "garbage"),
         ("size", &mjpg, &jpeg(64, 40, 0)[..], "wrong_size"),
         ("spoiled", &mjpg, &spoiled[..], "garbage"),
+        ("ended early", &mjpg, &ended[..], "garbage"),
     ] {
         let fault = Decoder::default().decode(picture, bytes).unwrap_err();
         assert_eq!(FAULT_KINDS[fault.kind()], expected, "{name}: {fault}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::collection::{Collection, CollectionError};
-use super::report::{Findings, Report, config_digest};
+use super::report::{Findings, Report, claim, config_digest};
 use super::*;
 use crate::liveness::LivenessError;
 use crate::liveness::challenge::Challenge;
@@ -84,7 +84,17 @@ fn a_report_speaks_for_its_own_settings_alone() {
         matches!(written.write(&path), Err(LivenessError::Report { .. })),
         "never overwritten"
     );
+    assert!(
+        claim(&config, folder.path())
+            .unwrap()
+            .contains("nothing is known")
+    );
     config.report = Some("report.json".into());
+    let claimed = claim(&config, folder.path()).unwrap();
+    assert!(
+        claimed.starts_with("worst species tablet: APCER 6.7 % (0.8 to 22.1); BPCER 7.5 %"),
+        "{claimed}"
+    );
     assert_eq!(
         Report::named_by(&config, folder.path()).unwrap(),
         Some(written)

@@ -131,11 +131,33 @@ impl Painter<'_> {
         );
         self.text(&shown, at, 0.0, theme.text);
         if pages > 1 {
-            let (page, pages) = ((page + 1).to_string(), pages.to_string());
-            let values = [("page", page.as_str()), ("pages", pages.as_str())];
+            let (number, pages) = ((page + 1).to_string(), pages.to_string());
+            let values = [("page", number.as_str()), ("pages", pages.as_str())];
             let label = self.kit.words.fill(Word::ConsentPage, &values);
-            let label = self.fitted(&label, Typeface::Text, (17.0, 14.0), width * 0.3, 1);
-            self.text_in(&label, foot, theme.text_soft);
+            let between = between(foot, &controls(self.kit, text, page));
+            let width = between.size.width as f32;
+            let label = self.fitted(&label, Typeface::Text, (17.0, 13.0), width, 1);
+            self.text_in(&label, between, theme.text_soft);
         }
     }
+}
+
+/// What the way out leaves of `foot` before the next button.
+fn between(foot: Rectangle, controls: &[Control]) -> Rectangle {
+    let start = foot.top_left.x;
+    let ends: Vec<(i32, i32)> = controls
+        .iter()
+        .map(|control| {
+            let left = control.area.top_left.x - start;
+            (left, left + control.area.size.width as i32)
+        })
+        .collect();
+    let from = ends.first().map_or(0, |(_, right)| *right);
+    let to = ends
+        .iter()
+        .map(|(left, _)| *left)
+        .filter(|left| *left >= from)
+        .min()
+        .unwrap_or(foot.size.width as i32);
+    split_beside(split_beside(foot, to as f32).0, from as f32).1
 }
