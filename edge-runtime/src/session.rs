@@ -360,27 +360,24 @@ impl Session {
                 return Vec::new();
             }
         };
-        if !evidence.supports(identity) {
-            let hint = hint.unwrap_or(Hint::HoldStill);
-            self.state = State::Looking { hint };
-            return Vec::new();
-        }
+        let supported = evidence.supports(identity);
         // The vote that speaks for the name must not be older than the check that was passed.
         let same = evidence.consensus.confirmed() >= evidence.live_since;
         match liveness {
-            Liveness::Off => self.greet(now, track, identity),
-            Liveness::Live if same => self.greet(now, track, identity),
+            Liveness::Off if supported => return self.greet(now, track, identity),
+            Liveness::Live if supported && same => return self.greet(now, track, identity),
+            Liveness::Refused => return self.refuse(now, track),
+            Liveness::Off => {
+                let hint = hint.unwrap_or(Hint::HoldStill);
+                self.state = State::Looking { hint };
+            }
             Liveness::Live => {
                 let prompt = Prompt::HoldStill;
                 self.state = State::Checking { prompt };
-                Vec::new()
             }
-            Liveness::Pending(prompt) => {
-                self.state = State::Checking { prompt };
-                Vec::new()
-            }
-            Liveness::Refused => self.refuse(now, track),
+            Liveness::Pending(prompt) => self.state = State::Checking { prompt },
         }
+        Vec::new()
     }
 
     fn greet(&mut self, now: Timestamp, track: TrackId, identity: IdentityId) -> Vec<Event> {
