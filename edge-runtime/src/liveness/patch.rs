@@ -177,28 +177,18 @@ mod tests {
         ])
     }
 
-    /// The (u, v) of a point of the frame.
-    fn of_point(axes: &FaceAxes, point: Point) -> (f32, f32) {
-        let (x, y) = (point.x - axes.origin.x, point.y - axes.origin.y);
-        let square = axes.along.x * axes.along.x + axes.along.y * axes.along.y;
-        (
-            (x * axes.along.x + y * axes.along.y) / square,
-            (y * axes.along.x - x * axes.along.y) / square,
-        )
-    }
-
     #[test]
-    fn coordinates_go_there_and_back() {
+    fn coordinates_turn_with_the_face() {
         for turn in [0.0_f32, 0.4, -1.2] {
             let turned = landmarks().0.map(|p| {
                 let (sin, cos) = turn.sin_cos();
                 Point::new(cos * p.x - sin * p.y + 50.0, sin * p.x + cos * p.y + 50.0)
             });
             let axes = FaceAxes::of(&Landmarks(turned)).unwrap();
-            let (u, v) = of_point(&axes, turned[2]);
-            assert!(u.abs() < 1e-5 && (v - 0.5).abs() < 1e-5, "{turn}: {u} {v}");
-            let back = axes.at(u, v);
-            assert!((back.x - turned[2].x).abs() < 1e-3 && (back.y - turned[2].y).abs() < 1e-3);
+            assert!((axes.eye_distance_px() - 20.0).abs() < 1e-3);
+            let nose = axes.at(0.0, 0.5);
+            let away = (nose.x - turned[2].x).hypot(nose.y - turned[2].y);
+            assert!(away < 1e-3, "{turn}: {nose:?}");
         }
         let mut nowhere = landmarks();
         nowhere.0[1] = nowhere.0[0];
