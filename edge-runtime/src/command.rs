@@ -1,13 +1,17 @@
 //! The command line of `usher`: what can be asked for, and what the commands share.
 
+mod config;
 mod consent;
+mod doctor;
 mod enroll;
 mod files;
 mod gallery;
-mod likeness;
+mod pad;
+mod pin;
 mod replay;
 mod run;
 mod sealing;
+mod status;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +25,7 @@ use shared::pipeline::Pipeline;
 use crate::camera::CameraSource;
 use crate::config::Config;
 use crate::screen::Screen;
+pub(crate) use sealing::now;
 
 /// Side of the detector's input in pixels: a face with 24 pixels between the eyes in a frame of 1280x720 still has 6.
 const DETECTOR_SIDE_PX: u32 = 320;
@@ -58,6 +63,17 @@ enum Command {
     Gallery(Box<gallery::GalleryCommand>),
     /// Print the standard consent text
     Consent(consent::ShowConsent),
+    /// Measure the liveness checks on recordings of people and of attacks
+    #[command(subcommand)]
+    Pad(pad::Pad),
+    Status(status::ShowStatus),
+    Doctor(Box<doctor::Doctor>),
+    /// Check settings, show them, print the commented defaults
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Say who may unlock the desk of the kiosk, by PIN or token
+    #[command(subcommand)]
+    Pin(pin::PinCommand),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -71,6 +87,11 @@ impl Usher {
             Command::Run(run) => run.execute(),
             Command::Gallery(gallery) => gallery.execute(),
             Command::Consent(consent) => consent.execute(),
+            Command::Pad(pad) => pad.execute(),
+            Command::Status(status) => status.execute(),
+            Command::Doctor(doctor) => doctor.execute(),
+            Command::Config(config) => config.execute(),
+            Command::Pin(pin) => pin.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

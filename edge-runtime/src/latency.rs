@@ -1,4 +1,4 @@
-//! How long each stage takes on this device: the median and the 95th percentile of the latest frames.
+//! How long each stage takes on this device: median, 95th and 99th percentile of the latest frames.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,35 +10,56 @@ const KEPT: usize = 1000;
 /// One step from frame to screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// Camera bytes to RGB.
+    Decode,
     /// Finding faces.
     Detect,
+    /// Judging whether a face can be decided on.
+    Quality,
     /// Cutting and turning the face.
     Align,
     /// Face to vector.
     Embed,
     /// Vector against gallery.
     Match,
+    /// Whether it is a living person.
+    Liveness,
     /// State to pixels.
     Draw,
+    /// Pixels to the display.
+    Show,
+    /// From the camera's frame to the decision, waiting included.
+    Decision,
 }
 
 impl Stage {
     /// All stages, in their order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 10] = [
+        Self::Decode,
         Self::Detect,
+        Self::Quality,
         Self::Align,
         Self::Embed,
         Self::Match,
+        Self::Liveness,
         Self::Draw,
+        Self::Show,
+        Self::Decision,
     ];
 
-    fn name(self) -> &'static str {
+    /// For tables and metrics.
+    pub fn name(self) -> &'static str {
         match self {
+            Self::Decode => "decode",
             Self::Detect => "detect",
+            Self::Quality => "quality",
             Self::Align => "align",
             Self::Embed => "embed",
             Self::Match => "match",
+            Self::Liveness => "liveness",
             Self::Draw => "draw",
+            Self::Show => "show",
+            Self::Decision => "decision",
         }
     }
 }
@@ -80,19 +101,16 @@ impl fmt::Display for Latencies {
     /// One line for each measured stage.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-        write!(f, "stage    p50 ms   p95 ms   frames")?;
+        write!(f, "stage      p50 ms   p95 ms   p99 ms   frames")?;
         for stage in Stage::ALL {
-            if let (Some(median), Some(slow)) =
-                (self.quantile(stage, 0.5), self.quantile(stage, 0.95))
+            let quantile = |share| self.quantile(stage, share).map(millis);
+            if let (Some(median), Some(slow), Some(slowest)) =
+                (quantile(0.5), quantile(0.95), quantile(0.99))
             {
-                let frames = self.stages[stage as usize].len();
+                let (name, frames) = (stage.name(), self.stages[stage as usize].len());
                 write!(
                     f,
-                    "\n{:<6} {:>8.2} {:>8.2} {:>8}",
-                    stage.name(),
-                    millis(median),
-                    millis(slow),
-                    frames
+                    "\n{name:<8} {median:>8.2} {slow:>8.2} {slowest:>8.2} {frames:>8}"
                 )?;
             }
         }
@@ -125,7 +143,7 @@ mod tests {
         );
         assert_eq!(
             latencies.to_string().lines().nth(1),
-            Some("embed     50.00    95.00      100")
+            Some("embed       50.00    95.00    99.00      100")
         );
     }
 

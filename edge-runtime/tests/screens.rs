@@ -1,11 +1,18 @@
-//! Each state of the screen against a golden picture; `UPDATE_GOLDEN=1` draws them anew.
+//! Each view of the screen against a golden picture, in every size and theme; `UPDATE_GOLDEN=1` draws them anew.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use edge_runtime::clock::Timestamp;
+use edge_runtime::desk::view::{DeskView, PinRefusal, Pose};
+use edge_runtime::liveness::Prompt;
 use edge_runtime::screen::canvas::Canvas;
+use edge_runtime::screen::settings::ScreenSettings;
 use edge_runtime::screen::shape::{Arc, Disc, RoundRect};
-use edge_runtime::screen::{Preview, Screen, View, png};
+use edge_runtime::screen::theme::Ground;
+use edge_runtime::screen::words::Language;
+use edge_runtime::screen::{Chrome, Preview, Screen, View, png};
 use edge_runtime::session::Hint;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
@@ -45,12 +52,7 @@ fn drawn_person() -> (Frame, Rect) {
     for x in [283.0, 337.0] {
         canvas.fill(&disc(x, 160.0, 7.0), hair, 1.0);
     }
-    let mouth = Arc {
-        circle: disc(310.0, 190.0, 26.0),
-        from: 0.36,
-        turns: 0.28,
-        width: 6.0,
-    };
+    let mouth = Arc::new(disc(310.0, 190.0, 26.0), 0.36, 0.28, 6.0);
     canvas.fill(&mouth, Rgb888::new(0x9A, 0x4B, 0x44), 1.0);
     let frame = Frame::new(640, 360, canvas.to_rgb()).unwrap();
     (
@@ -64,144 +66,323 @@ fn drawn_person() -> (Frame, Rect) {
     )
 }
 
-fn check(name: &str, view: &View<'_>) {
-    let drawn = Screen::new(800, 480).unwrap().draw(view);
-    // The larger screen has no golden of its own: it must draw, and it can be looked at.
-    let large = Screen::new(1280, 800).unwrap().draw(view);
-    if let Some(folder) = std::env::var_os("SCREENS") {
-        let folder = PathBuf::from(folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{name}-800.png")), png::encode(&drawn)).unwrap();
-        std::fs::write(folder.join(format!("{name}-1280.png")), png::encode(&large)).unwrap();
+const CONSENT: &str = "Consent to face recognition at this device
+
+Here a camera compares your face with the people who agreed to be recognized. From pictures of your face the device \
+computes numbers (a template) and keeps them, with your name, in an encrypted file on this device alone. The pictures \
+themselves are not kept. Nothing leaves the device.
+
+The template serves one purpose: to greet you by name, and to open the door if that is set up. It is kept until the \
+date that the operator tells you, at most one year, and then it no longer matches; you can renew your consent.
+
+You agree of your own free will. If you do not, you are let in another way, with no disadvantage. You can take your \
+consent back at any time: tell the operator, and your name and template are removed at once, also from backups when \
+they are next restored.
+
+You may ask what is kept about you, have it corrected, and complain to the data protection authority.";
+
+/// Every view by name.
+fn views<'a>(
+    preview: Preview<'a>,
+    desk: &'a [(&'static str, DeskView)],
+) -> Vec<(&'static str, View<'a>)> {
+    let looking = |hint, progress| View::Looking {
+        preview,
+        hint,
+        progress,
+    };
+    let check = |prompt, progress| View::Check {
+        preview,
+        prompt,
+        progress,
+    };
+    let name = "Ada Lovelace";
+    let alone = Preview {
+        face: None,
+        ..preview
+    };
+    let mut views = vec![
+        ("idle", View::Idle),
+        ("looking", looking(Hint::HoldStill, 2.0 / 3.0)),
+        ("come-closer", looking(Hint::ComeCloser, 0.0)),
+        ("step-back", looking(Hint::StepBack, 0.0)),
+        ("move-to-center", looking(Hint::MoveToCenter, 0.0)),
+        ("look-here", looking(Hint::LookHere, 0.0)),
+        ("more-light", looking(Hint::MoreLight, 0.0)),
+        ("less-light", looking(Hint::LessLight, 0.0)),
+        ("uncover-face", looking(Hint::UncoverFace, 0.0)),
+        (
+            "greeting",
+            View::Greeting {
+                preview,
+                name,
+                one_in: Some(10_000),
+            },
+        ),
+        (
+            "greeting-long",
+            View::Greeting {
+                preview: alone,
+                name: "Maximiliane-Theodora von Hohenstein-Württemberg",
+                one_in: None,
+            },
+        ),
+        ("unknown", View::Unknown { preview }),
+        ("not-sure", View::NotSure { preview }),
+        ("blink", check(Prompt::Blink, 0.4)),
+        ("turn-left", check(Prompt::TurnLeft, 0.5)),
+        ("turn-right", check(Prompt::TurnRight, 0.0)),
+        ("flash-soon", check(Prompt::Flash([0, 0, 255]), 0.0)),
+        (
+            "flash",
+            View::Flash {
+                preview,
+                color: [255, 64, 64],
+            },
+        ),
+        (
+            "recording",
+            View::Recording {
+                preview,
+                elapsed: Duration::from_secs(72),
+            },
+        ),
+        (
+            "enrolling",
+            View::Enrolling {
+                preview,
+                name,
+                done: 3,
+                wanted: 5,
+            },
+        ),
+        ("enrolled", View::Enrolled { preview, name }),
+        (
+            "fault",
+            View::Fault {
+                cause: "gallery was made by model 3f2a81c0, this device runs 91bc77d2",
+                remedy: "enroll again with usher enroll, or install model 3f2a81c0",
+            },
+        ),
+        ("updating", View::Updating { progress: 0.42 }),
+    ];
+    views.extend(desk.iter().map(|(name, view)| {
+        let preview = Some(preview);
+        (*name, View::Desk { view, preview })
+    }));
+    views
+}
+
+fn desk_views() -> Vec<(&'static str, DeskView)> {
+    let name = || "Ada Lovelace".to_owned();
+    let guided = |pose, hint, done, held| DeskView::Guided {
+        name: name(),
+        pose,
+        hint,
+        done,
+        wanted: 5,
+        held,
+        left: Duration::from_millis(11_400),
+    };
+    let typing = |text: &str, capitals, signs| DeskView::Name {
+        text: text.to_owned(),
+        problem: None,
+        capitals,
+        signs,
+    };
+    let page = |page| DeskView::Consent {
+        name: name(),
+        text: CONSENT.to_owned(),
+        page,
+    };
+    let choices = |choices: &[&str]| choices.iter().map(|choice| (*choice).to_owned()).collect();
+    vec![
+        (
+            "pin",
+            DeskView::Pin {
+                typed: 3,
+                refusal: None,
+            },
+        ),
+        (
+            "pin-wrong",
+            DeskView::Pin {
+                typed: 0,
+                refusal: Some(PinRefusal::Wrong { tries_left: 2 }),
+            },
+        ),
+        (
+            "pin-wait",
+            DeskView::Pin {
+                typed: 0,
+                refusal: Some(PinRefusal::Wait {
+                    left: Duration::from_secs(95),
+                }),
+            },
+        ),
+        (
+            "question",
+            DeskView::Question {
+                title: "What would you like to do?".to_owned(),
+                body: "The desk locks itself after a minute.".to_owned(),
+                choices: choices(&["Enroll a person", "Add an appearance", "Lock"]),
+            },
+        ),
+        (
+            "question-six",
+            DeskView::Question {
+                title: "Whose appearance?".to_owned(),
+                body: String::new(),
+                choices: choices(&[
+                    "Ada Lovelace",
+                    "Grace Hopper",
+                    "Maximiliane-Theodora von Hohenstein-Württemberg",
+                    "Katherine Johnson",
+                    "Hedy Lamarr",
+                    "Somebody else",
+                ]),
+            },
+        ),
+        ("name", typing("Ada Lovel", false, false)),
+        (
+            "name-problem",
+            DeskView::Name {
+                text: "Ada".to_owned(),
+                problem: Some("Somebody of this name is known already".to_owned()),
+                capitals: true,
+                signs: false,
+            },
+        ),
+        ("name-signs", typing("", false, true)),
+        ("consent", page(0)),
+        ("consent-last", page(9)),
+        ("guided-straight", guided(Pose::Straight, None, 0, 0.6)),
+        ("guided-left", guided(Pose::Left, None, 1, 0.5)),
+        ("guided-right", guided(Pose::Right, None, 2, 0.0)),
+        ("guided-up", guided(Pose::Up, Some(Hint::MoreLight), 3, 0.0)),
+        ("guided-down", guided(Pose::Down, None, 4, 0.9)),
+        ("done", DeskView::Done { name: name() }),
+        (
+            "failed",
+            DeskView::Failed {
+                cause: "the face changed while it was looked at".to_owned(),
+                remedy: "begin again with one person before the camera".to_owned(),
+            },
+        ),
+    ]
+}
+
+fn settings(theme: Ground, language: Language) -> ScreenSettings {
+    ScreenSettings {
+        theme,
+        language,
+        motion: false,
+        burn_in_shift_px: 0,
+        ..ScreenSettings::default()
     }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
-        .join(format!("{name}.png"));
+        .join(format!("{name}.png"))
+}
+
+/// Compares `canvas` with the golden picture of that name, or writes it.
+fn compare(name: &str, canvas: &Canvas, wrong: &mut Vec<String>) {
+    let path = golden(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, png::encode(&drawn)).unwrap();
+        std::fs::write(&path, png::encode(canvas)).unwrap();
     }
     let golden = image::open(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; draw it with UPDATE_GOLDEN=1", path.display()))
         .into_rgb8();
-    assert_eq!(golden.dimensions(), (800, 480), "{name}");
+    let size = canvas.size();
+    assert_eq!(golden.dimensions(), (size.width, size.height), "{name}");
     let differing = golden
         .as_raw()
         .iter()
-        .zip(drawn.to_rgb())
+        .zip(canvas.to_rgb())
         .filter(|(a, b)| a.abs_diff(*b) > TOLERANCE_LEVELS)
         .count();
-    assert_eq!(
-        differing, 0,
-        "{name}: {differing} values differ; look at it and run with UPDATE_GOLDEN=1 if it is meant"
-    );
+    if differing > 0 {
+        wrong.push(format!("{name}: {differing} values differ"));
+    }
 }
 
-#[test]
-fn idle() {
-    check("idle", &View::Idle);
-}
+/// Which views have a golden picture in which size, theme and language.
+const GOLDEN: &[(&str, (u32, u32), Ground, Language, &[&str])] =
+    &[("", (800, 480), Ground::Dark, Language::En, &["*"])];
 
 #[test]
-fn looking() {
+fn every_view_looks_as_it_did() {
     let (frame, face) = drawn_person();
     let preview = Preview::of(&frame, Some(face));
-    check(
-        "looking",
-        &View::Looking {
-            preview,
-            hint: Hint::HoldStill,
-            progress: 2.0 / 3.0,
-        },
+    let desk = desk_views();
+    let views = views(preview, &desk);
+    let mut wrong = Vec::new();
+    for (prefix, (width, height), theme, language, names) in GOLDEN {
+        let settings = settings(*theme, *language);
+        for (name, view) in &views {
+            if !names.contains(name) && !names.contains(&"*") {
+                continue;
+            }
+            let mut screen = Screen::with(*width, *height, &settings).unwrap();
+            let chrome = Chrome {
+                time_of_day: Some("14:32"),
+                ..Chrome::default()
+            };
+            compare(
+                &format!("{prefix}{name}"),
+                screen.draw(view, &chrome),
+                &mut wrong,
+            );
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{wrong:#?}; look at them and run with UPDATE_GOLDEN=1 if they are meant"
     );
 }
 
+/// Draws everything in every size for whoever wants to look: `SCREENS=folder cargo test -- --ignored`.
 #[test]
-fn come_closer() {
+#[ignore = "writes pictures to look at into the folder that SCREENS names"]
+fn all_screens_to_look_at() {
+    let Some(folder) = std::env::var_os("SCREENS").map(PathBuf::from) else {
+        return;
+    };
+    std::fs::create_dir_all(&folder).unwrap();
     let (frame, face) = drawn_person();
     let preview = Preview::of(&frame, Some(face));
-    check(
-        "come-closer",
-        &View::Looking {
-            preview,
-            hint: Hint::ComeCloser,
-            progress: 0.0,
-        },
-    );
-}
-
-#[test]
-fn greeting() {
-    let (frame, face) = drawn_person();
-    check(
-        "greeting",
-        &View::Greeting {
-            preview: Preview::of(&frame, Some(face)),
-            name: "Ada Lovelace",
-        },
-    );
-}
-
-#[test]
-fn greeting_of_a_long_name() {
-    let (frame, _) = drawn_person();
-    let name = "Maximiliane-Theodora von Hohenstein-Württemberg";
-    check(
-        "greeting-long",
-        &View::Greeting {
-            preview: Preview::of(&frame, None),
-            name,
-        },
-    );
-}
-
-#[test]
-fn unknown() {
-    let (frame, face) = drawn_person();
-    check(
-        "unknown",
-        &View::Unknown {
-            preview: Preview::of(&frame, Some(face)),
-        },
-    );
-}
-
-#[test]
-fn enrolling() {
-    let (frame, face) = drawn_person();
-    let preview = Preview::of(&frame, Some(face));
-    check(
-        "enrolling",
-        &View::Enrolling {
-            preview,
-            name: "Ada Lovelace",
-            done: 3,
-            wanted: 5,
-        },
-    );
-}
-
-#[test]
-fn enrolled() {
-    let (frame, face) = drawn_person();
-    check(
-        "enrolled",
-        &View::Enrolled {
-            preview: Preview::of(&frame, Some(face)),
-            name: "Ada Lovelace",
-        },
-    );
-}
-
-#[test]
-fn fault() {
-    let cause = "gallery was made by model 3f2a81c0, this device runs 91bc77d2";
-    let remedy = "enroll again with usher enroll, or install model 3f2a81c0";
-    check("fault", &View::Fault { cause, remedy });
+    let desk = desk_views();
+    for (width, height) in [(800, 480), (1280, 800), (480, 800), (800, 1280)] {
+        for theme in [Ground::Dark, Ground::Light] {
+            for language in Language::ALL {
+                let mut screen = Screen::with(width, height, &settings(theme, language)).unwrap();
+                for (name, view) in views(preview, &desk) {
+                    let chrome = Chrome {
+                        time_of_day: Some("14:32"),
+                        liveness_off: true,
+                        clock_unset: true,
+                        operator: name.contains("light"),
+                        recording: name == "looking",
+                        now: Timestamp::default(),
+                        brightness: 1.0,
+                    };
+                    let canvas = screen.draw(&view, &chrome);
+                    let file = format!("{name}-{width}x{height}-{theme:?}-{language:?}.png");
+                    let rgb = image::RgbImage::from_raw(width, height, canvas.to_rgb()).unwrap();
+                    rgb.save(folder.join(file)).unwrap();
+                }
+            }
+        }
+    }
 }
 
 #[test]
 fn other_shapes_are_refused() {
-    for (width, height) in [(799, 480), (480, 800), (800, 800), (4000, 2160)] {
+    for (width, height) in [(799, 480), (480, 799), (800, 800), (4000, 2160), (800, 470)] {
         assert!(Screen::new(width, height).is_err(), "{width}x{height}");
     }
 }

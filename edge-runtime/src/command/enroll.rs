@@ -20,14 +20,14 @@ use shared::gallery::{
 use shared::pipeline::{Pipeline, PipelineError};
 
 use super::consent::{ConsentTerm, ConsentText};
-use super::likeness::{Judgement, Standing, by_chance, closest, deciding};
-use super::sealing::{Held, NewGallery, Operator, by};
+use super::sealing::{Held, NewGallery, Operator, by, now};
 use super::table::{Who, called, counted, day, fields};
 use super::{Eyes, ScreenTarget};
 use crate::camera::{Camera, CameraSource, Captured};
 use crate::clock::Timestamp;
 use crate::enrollment::{Chosen, Enrollment, ONE_OUTLIER_IN};
-use crate::event::{EventLog, Happening};
+use crate::event::{EventLog, EventsConfig, Happening};
+use crate::likeness::{Judgement, Standing, by_chance, closest, deciding};
 use crate::screen::Preview;
 use output::Output;
 
@@ -135,7 +135,7 @@ impl Enroll {
         let mut events = self
             .events
             .as_deref()
-            .map(|path| EventLog::open(Some(path)))
+            .map(|path| EventLog::open(&EventsConfig::at(Some(path)), now()))
             .transpose()?;
         let mut output = Output::open(&self.eyes, self.screen.as_ref())?;
 
@@ -188,9 +188,10 @@ impl Enroll {
         if let (Some(events), Deed::New { name, .. }) = (&mut events, &deed) {
             events.write(
                 at,
+                None,
                 Happening::Enrolled {
                     identity: done.who.to_string(),
-                    name,
+                    name: Some(name),
                     templates: done.templates,
                     frames,
                 },

@@ -9,17 +9,17 @@ use shared::gallery::store::Condition;
 use shared::gallery::{Gallery, GalleryError, GalleryStore};
 use shared::model_id::ModelId;
 
-use super::likeness::deciding;
 use super::sealing::{Held, now};
 use super::{Eyes, ScreenTarget};
 use crate::camera::Captured;
 use crate::clock::Timestamp;
-use crate::event::{EventLog, Happening};
+use crate::event::{EventLog, EventsConfig, Happening};
 use crate::fault::Fault;
 use crate::kiosk::{Kiosk, Step};
 use crate::latency::Stage;
+use crate::liveness::Liveness;
 use crate::screen::png::PngScreen;
-use crate::screen::{Screen, View};
+use crate::screen::{Chrome, Screen, View};
 use crate::session::{Event, State};
 
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ impl Run {
         let mut output = Output {
             screen: self.eyes.screen()?,
             files: PngScreen::open(&self.screen.0)?,
-            events: EventLog::open(self.events.as_deref())?,
+            events: EventLog::open(&EventsConfig::at(self.events.as_deref()), now())?,
             now: Timestamp::default(),
             frame: 0,
             pictures: 0,
@@ -75,6 +75,7 @@ impl Run {
             })?;
             output.events.write(
                 output.now,
+                None,
                 Happening::Fault {
                     cause: &fault.cause,
                     remedy: &fault.remedy,
@@ -92,16 +93,18 @@ impl Run {
     fn serve(&self, output: &mut Output) -> anyhow::Result<()> {
         let config = self.eyes.config()?;
         let pipeline = self.eyes.pipeline()?;
-        let manifest = pipeline.embedder().manifest();
+        let model = pipeline.embedder().manifest().model_id();
         // Held while it runs: who is removed meanwhile would still be greeted.
-        let (gallery, _lock) = self.gallery(&manifest.model_id())?;
+        let (gallery, _lock) = self.gallery(&model)?;
         let asked = self.eyes.operating_point.as_deref();
-        let threshold = deciding(manifest, asked, &gallery)?.threshold;
         if gallery.people() == 0 {
             tracing::warn!("the gallery is empty, so everybody is unknown");
         }
         let mut camera = self.eyes.camera.open(self.eyes.fps)?;
-        let mut kiosk = Kiosk::new(pipeline, gallery, threshold, &config);
+        let mut kiosk = Kiosk::new(pipeline, gallery, asked, &config)?;
+        if let Some(warning) = kiosk.decides().warning() {
+            tracing::warn!("{warning}");
+        }
         let mut shown: Option<State> = None;
         let mut consents_seen = None;
         while let Some(captured) = camera.next_frame()? {
@@ -110,7 +113,7 @@ impl Run {
             if consents_seen.replace(hour) != Some(hour) {
                 self.look_at_consents(&mut kiosk);
             }
-            let step = kiosk.step(&captured)?;
+            let step = kiosk.step(&captured, &mut |_| Liveness::Off)?;
             output.tell(&kiosk, &step)?;
             let changed = shown.as_ref() != Some(kiosk.state());
             if changed
@@ -182,26 +185,32 @@ impl Output {
         let (threshold, frame) = (kiosk.threshold().value(), self.frame);
         for event in &step.events {
             let happening = match event {
-                Event::Greeted { identity, distance } => {
+                Event::Greeted {
+                    identity, distance, ..
+                } => {
                     let name = kiosk
                         .gallery()
                         .identity(*identity)
-                        .map_or("", |known| known.name());
+                        .map(|known| known.name());
                     Happening::Greeted {
                         identity: identity.to_string(),
                         name,
                         distance: distance.value(),
                         threshold,
                         frame,
+                        one_in: None,
                     }
                 }
                 Event::Unknown { nearest } => Happening::Unknown {
                     nearest_distance: nearest.map(|nearest| nearest.value()),
                     threshold,
                     frame,
+                    one_in: None,
                 },
+                // The log has no words for these yet.
+                Event::NotLive | Event::Left => continue,
             };
-            self.events.write(self.now, happening)?;
+            self.events.write(self.now, None, happening)?;
         }
         Ok(())
     }
@@ -209,16 +218,17 @@ impl Output {
     fn draw(&mut self, kiosk: &mut Kiosk, captured: &Captured, step: &Step) -> anyhow::Result<()> {
         let begin = std::time::Instant::now();
         let view = kiosk.view(&captured.frame, step);
-        let (canvas, name) = (self.screen.draw(&view), view.name());
-        kiosk.latencies().note(Stage::Draw, begin.elapsed());
-        self.files.show(&canvas, self.frame, name)?;
+        let (canvas, name) = (self.screen.draw(&view, &Chrome::default()), view.name());
+        let elapsed = begin.elapsed();
+        self.files.show(canvas, self.frame, name)?;
+        kiosk.latencies().note(Stage::Draw, elapsed);
         self.pictures += 1;
         Ok(())
     }
 
     fn show(&mut self, view: &View<'_>) -> anyhow::Result<()> {
-        self.files
-            .show(&self.screen.draw(view), self.frame, view.name())?;
+        let canvas = self.screen.draw(view, &Chrome::default());
+        self.files.show(canvas, self.frame, view.name())?;
         self.pictures += 1;
         Ok(())
     }

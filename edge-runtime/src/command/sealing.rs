@@ -157,7 +157,7 @@ pub(super) fn by(operator: &str) -> By<'_> {
 }
 
 /// The wall clock. One that shows a time before 1970 counts as 1970, which the gallery does not believe.
-pub(super) fn now() -> WallTime {
+pub(crate) fn now() -> WallTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     WallTime::from_unix_seconds(since.map_or(0, |since| since.as_secs()))
 }

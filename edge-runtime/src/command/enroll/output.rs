@@ -3,7 +3,7 @@
 use super::super::{Eyes, ScreenTarget};
 use crate::camera::Captured;
 use crate::screen::png::PngScreen;
-use crate::screen::{Preview, Screen, View};
+use crate::screen::{Chrome, Preview, Screen, View};
 
 /// What is drawn, and where it goes.
 pub(super) struct Output {
@@ -48,14 +48,18 @@ impl Output {
     }
 
     /// Draws the end.
-    pub(super) fn end(&self, last: &Captured, name: &str) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self, last: &Captured, name: &str) -> anyhow::Result<()> {
         let preview = Preview::of(&last.frame, None);
         self.show(&View::Enrolled { preview, name }, last.number + 1)
     }
 
-    fn show(&self, view: &View<'_>, frame: u64) -> anyhow::Result<()> {
+    fn show(&mut self, view: &View<'_>, frame: u64) -> anyhow::Result<()> {
         if let Some(files) = &self.files {
-            files.show(&self.screen.draw(view), frame, view.name())?;
+            files.show(
+                self.screen.draw(view, &Chrome::default()),
+                frame,
+                view.name(),
+            )?;
         }
         Ok(())
     }
