@@ -190,12 +190,13 @@ impl Detector {
         let ready = match at {
             Some(at) => self.ready.remove(at),
             None => {
-                let model = self.file.prepare(&size.shape()).map_err(|source| {
-                    DetectorError::Model {
-                        path: self.path.clone(),
-                        source,
-                    }
-                })?;
+                let model =
+                    self.file
+                        .prepare(&size.shape())
+                        .map_err(|source| DetectorError::Model {
+                            path: self.path.clone(),
+                            source,
+                        })?;
                 let places = places(model.outputs(), size, &self.path)?;
                 self.ready.truncate(MOST_READY - 1);
                 Ready {

@@ -4,10 +4,12 @@
 //! | file | what |
 //! |---|---|
 //! | [`kernel`] | arithmetic by instruction set, channels last; the one place with unsafe code |
+//! | [`memory`] | the pictures between operators, whose memory is used again |
 //! | [`operator`] | our operators, as tract knows operators |
 //! | [`rewrite`] | a network's convolutions, activations and sums become our operators |
 
 mod kernel;
+mod memory;
 mod operator;
 mod rewrite;
 #[cfg(test)]
@@ -93,6 +95,11 @@ pub enum InferenceError {
         /// What tract said.
         reason: String,
     },
+}
+
+/// The instruction set of this machine that our operators use, in a word.
+pub fn instructions() -> &'static str {
+    kernel::Kernel::best().name()
 }
 
 /// Whose operators run a network.

@@ -48,7 +48,13 @@ impl Letterbox {
         };
         let [input_width, input_height] =
             [width, height].map(|length| in_proportion(length).next_multiple_of(CELL_PX));
-        let fitted = |length| if long <= side_px { length } else { in_proportion(length) };
+        let fitted = |length| {
+            if long <= side_px {
+                length
+            } else {
+                in_proportion(length)
+            }
+        };
         let (width_px, height_px) = (fitted(width), fitted(height));
         Letterbox {
             input: InputSize {

@@ -137,9 +137,7 @@ impl<V: Vector> Finish<V> {
             match self {
                 Finish::Linear => sum,
                 Finish::Relu => zero.max(sum),
-                Finish::PRelu(slopes) => {
-                    zero.max(sum).plus_product(zero.min(sum), slopes)
-                }
+                Finish::PRelu(slopes) => zero.max(sum).plus_product(zero.min(sum), slopes),
             }
         }
     }
@@ -208,7 +206,9 @@ impl Eq for Numbers {}
 
 impl std::hash::Hash for Numbers {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_slice().iter().for_each(|number| number.to_bits().hash(state));
+        self.as_slice()
+            .iter()
+            .for_each(|number| number.to_bits().hash(state));
     }
 }
 
@@ -318,9 +318,20 @@ impl Kernel {
         output: &mut [f32],
     ) {
         let height = input.len() / (width * channels);
-        let within = |windows: &[[usize; 2]], length| windows.iter().all(|[first, count]| *count > 0 && first + count <= length);
-        assert!(within(rows, height) && within(columns, width), "windows within the input");
-        assert_eq!(output.len(), rows.len() * columns.len() * channels, "output");
+        let within = |windows: &[[usize; 2]], length| {
+            windows
+                .iter()
+                .all(|[first, count]| *count > 0 && first + count <= length)
+        };
+        assert!(
+            within(rows, height) && within(columns, width),
+            "windows within the input"
+        );
+        assert_eq!(
+            output.len(),
+            rows.len() * columns.len() * channels,
+            "output"
+        );
         let mut work = pool::Pool {
             input,
             width,
@@ -344,9 +355,16 @@ impl Kernel {
         (other, factor): (&[f32], usize),
         output: &mut [f32],
     ) {
-        assert!(rows.is_multiple_of(factor) && columns.is_multiple_of(factor), "whole repetitions");
+        assert!(
+            rows.is_multiple_of(factor) && columns.is_multiple_of(factor),
+            "whole repetitions"
+        );
         assert_eq!(one.len(), rows * columns * channels, "one picture");
-        assert_eq!(other.len() * factor * factor, one.len(), "the other picture");
+        assert_eq!(
+            other.len() * factor * factor,
+            one.len(),
+            "the other picture"
+        );
         assert_eq!(output.len(), one.len(), "output");
         let mut work = pool::Sum {
             one,
@@ -397,7 +415,12 @@ impl Mixing {
     ///
     /// # Panics
     /// When a length does not fit.
-    pub(super) fn new(kernel: Kernel, weights: &[f32], bias: &[f32], activation: Activation) -> Mixing {
+    pub(super) fn new(
+        kernel: Kernel,
+        weights: &[f32],
+        bias: &[f32],
+        activation: Activation,
+    ) -> Mixing {
         let channels = bias.len();
         let numbers = weights.len() / channels;
         assert_eq!(weights.len(), numbers * channels, "whole rows of weights");
@@ -406,10 +429,15 @@ impl Mixing {
         let mut room = packed.as_mut_slice();
         let mut first = 0;
         while first < channels {
-            let across = (channels - first).next_multiple_of(lanes).min(lanes * width);
+            let across = (channels - first)
+                .next_multiple_of(lanes)
+                .min(lanes * width);
             let there = across.min(channels - first);
             let (panel, rest) = room.split_at_mut(numbers * across);
-            for (line, row) in panel.chunks_exact_mut(across).zip(weights.chunks_exact(channels)) {
+            for (line, row) in panel
+                .chunks_exact_mut(across)
+                .zip(weights.chunks_exact(channels))
+            {
                 line[..there].copy_from_slice(&row[first..first + there]);
             }
             (room, first) = (rest, first + across);
@@ -422,16 +450,6 @@ impl Mixing {
             bias: Numbers::of(bias).padded(),
             activation: activation.padded(channels),
         }
-    }
-
-    /// Channels of the output.
-    pub(super) fn channels(&self) -> usize {
-        self.channels
-    }
-
-    /// Numbers of input for each number of output.
-    pub(super) fn numbers(&self) -> usize {
-        self.numbers
     }
 
     /// output = activation(bias + weights x input) (+ added).
@@ -451,7 +469,10 @@ impl Mixing {
         } = grid;
         assert_eq!(segments * depth, self.numbers, "numbers of a pixel");
         assert_eq!(output.len(), rows * columns * self.channels, "output");
-        assert!(added.is_none_or(|added| added.len() == output.len()), "what is added");
+        assert!(
+            added.is_none_or(|added| added.len() == output.len()),
+            "what is added"
+        );
         if output.is_empty() {
             return;
         }
@@ -546,13 +567,4 @@ impl Filter {
         };
         dispatch!(self.kernel, depthwise, &mut work);
     }
-}
-
-/// A tensor whose numbers are still to be written.
-///
-/// # Errors
-/// When there is no memory of that size.
-pub(super) fn uninitialized(shape: &[usize]) -> TractResult<Tensor> {
-    // SAFETY: any bits are a f32; the operators write every number before anything reads it.
-    unsafe { Tensor::uninitialized::<f32>(shape) }
 }

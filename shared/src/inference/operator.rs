@@ -9,7 +9,8 @@ use std::sync::Arc;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::plan::EvalContext;
 
-use super::kernel::{Filter, Grid, Kernel, Mixing, uninitialized};
+use super::kernel::{Filter, Grid, Kernel, Mixing};
+use super::memory::Memory;
 
 /// Extents of a batch of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,13 +38,20 @@ fn numbers(value: &TValue) -> TractResult<&[f32]> {
 }
 
 /// An output, whose pictures `fill` writes whole: index, numbers.
-fn filled(shape: Pictures, mut fill: impl FnMut(usize, &mut [f32])) -> TractResult<TVec<TValue>> {
-    let mut output = uninitialized(&shape.shape())?;
-    let room = output.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?;
-    for (i, picture) in room.chunks_exact_mut(shape.numbers()).enumerate() {
+fn filled(
+    memory: &Memory,
+    shape: Pictures,
+    mut fill: impl FnMut(usize, &mut [f32]),
+) -> TractResult<TVec<TValue>> {
+    let mut output = memory.take(&shape.shape())?;
+    let mut view = output.try_as_plain_ram_mut()?;
+    let pictures = view
+        .as_slice_mut::<f32>()?
+        .chunks_exact_mut(shape.numbers());
+    for (i, picture) in pictures.enumerate() {
         fill(i, picture);
     }
-    Ok(tvec!(output.into_tvalue()))
+    Ok(tvec!(memory.keep(output)))
 }
 
 /// Everything of an operator that is the same for all of ours: one output, of a fixed shape.
@@ -77,6 +85,7 @@ pub(super) struct Convolution {
     /// Rows and columns of zeros before and after the input.
     pub(super) padding: [[usize; 2]; 2],
     pub(super) output: Pictures,
+    pub(super) memory: Memory,
 }
 
 operator!(Convolution, "UsherConvolution");
@@ -90,19 +99,29 @@ impl EvalOp for Convolution {
         let added = inputs.get(1).map(numbers).transpose()?;
         let grid = self.grid();
         let each = self.input.numbers();
-        let padded = self.planar || self.padding != [[0; 2]; 2];
-        let mut room = if padded { vec![0.0; self.padded_numbers()] } else { Vec::new() };
-        filled(self.output, |i, output| {
-            let picture = &pictures[i * each..(i + 1) * each];
-            let added = added.map(|added| &added[i * output.len()..(i + 1) * output.len()]);
-            if padded {
-                self.pad(picture, &mut room);
-                self.mixing.run(grid, &room, added, output);
-            } else {
-                self.mixing.run(grid, picture, added, output);
-            }
-        })
+        if !self.planar && self.padding == [[0; 2]; 2] {
+            return filled(&self.memory, self.output, |i, output| {
+                let picture = &pictures[i * each..(i + 1) * each];
+                self.mixing
+                    .run(grid, picture, part(added, i, output.len()), output);
+            });
+        }
+        let mut room = self.memory.take(&[self.padded_numbers()])?;
+        let mut view = room.try_as_plain_ram_mut()?;
+        let padded = view.as_slice_mut::<f32>()?;
+        let output = filled(&self.memory, self.output, |i, output| {
+            self.pad(&pictures[i * each..(i + 1) * each], padded);
+            self.mixing
+                .run(grid, padded, part(added, i, output.len()), output);
+        })?;
+        self.memory.keep(room);
+        Ok(output)
     }
+}
+
+/// What is added to one picture.
+fn part(added: Option<&[f32]>, i: usize, len: usize) -> Option<&[f32]> {
+    added.map(|added| &added[i * len..(i + 1) * len])
 }
 
 impl Convolution {
@@ -142,18 +161,39 @@ impl Convolution {
         }
     }
 
-    /// Copies a picture between the zeros of `room`, channels last.
+    /// Copies a picture into `room`, channels last, with zeros around it.
     fn pad(&self, picture: &[f32], room: &mut [f32]) {
-        let Pictures { height, width, channels, .. } = self.input;
+        let Pictures {
+            height,
+            width,
+            channels,
+            ..
+        } = self.input;
         let row = self.padded_width() * channels;
-        let corner = self.padding[0][0] * row + self.padding[1][0] * channels;
-        for y in 0..height {
-            let to = &mut room[corner + y * row..][..width * channels];
+        let [[above, below], [left, right]] = self.padding;
+        let (left, right) = (left * channels, right * channels);
+        room[..above * row].fill(0.0);
+        room[(above + height) * row..][..below * row].fill(0.0);
+        for (y, to) in room[above * row..][..height * row]
+            .chunks_exact_mut(row)
+            .enumerate()
+        {
+            to[..left].fill(0.0);
+            to[row - right..].fill(0.0);
+            let to = &mut to[left..row - right];
             if !self.planar {
                 to.copy_from_slice(&picture[y * width * channels..][..width * channels]);
             } else if channels == 3 {
-                let [red, green, blue] = [0, 1, 2].map(|c| &picture[(c * height + y) * width..][..width]);
-                for (((pixel, r), g), b) in to.as_chunks_mut::<3>().0.iter_mut().zip(red).zip(green).zip(blue) {
+                let [red, green, blue] =
+                    [0, 1, 2].map(|c| &picture[(c * height + y) * width..][..width]);
+                for (((pixel, r), g), b) in to
+                    .as_chunks_mut::<3>()
+                    .0
+                    .iter_mut()
+                    .zip(red)
+                    .zip(green)
+                    .zip(blue)
+                {
                     *pixel = [*r, *g, *b];
                 }
             } else {
@@ -174,6 +214,7 @@ pub(super) struct Depthwise {
     pub(super) filter: Arc<Filter>,
     pub(super) input: Pictures,
     pub(super) output: Pictures,
+    pub(super) memory: Memory,
 }
 
 operator!(Depthwise, "UsherDepthwise");
@@ -185,9 +226,12 @@ impl EvalOp for Depthwise {
         let pictures = numbers(&inputs[0])?;
         let Pictures { height, width, .. } = self.input;
         let each = self.input.numbers();
-        filled(self.output, |i, output| {
+        filled(&self.memory, self.output, |i, output| {
             let picture = &pictures[i * each..(i + 1) * each];
-            self.filter.run((picture, height, width), (output, self.output.height, self.output.width));
+            self.filter.run(
+                (picture, height, width),
+                (output, self.output.height, self.output.width),
+            );
         })
     }
 }
@@ -202,6 +246,7 @@ pub(super) struct MaxPool {
     pub(super) columns: Vec<[usize; 2]>,
     pub(super) input: Pictures,
     pub(super) output: Pictures,
+    pub(super) memory: Memory,
 }
 
 operator!(MaxPool, "UsherMaxPool");
@@ -211,11 +256,18 @@ impl EvalOp for MaxPool {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let pictures = numbers(&inputs[0])?;
-        let Pictures { width, channels, .. } = self.input;
+        let Pictures {
+            width, channels, ..
+        } = self.input;
         let each = self.input.numbers();
-        filled(self.output, |i, output| {
+        filled(&self.memory, self.output, |i, output| {
             let picture = &pictures[i * each..(i + 1) * each];
-            self.kernel.max_pool((picture, width, channels), &self.rows, &self.columns, output);
+            self.kernel.max_pool(
+                (picture, width, channels),
+                &self.rows,
+                &self.columns,
+                output,
+            );
         })
     }
 }
@@ -226,6 +278,7 @@ pub(super) struct Sum {
     pub(super) kernel: Kernel,
     pub(super) factor: usize,
     pub(super) output: Pictures,
+    pub(super) memory: Memory,
 }
 
 operator!(Sum, "UsherSum");
@@ -235,13 +288,19 @@ impl EvalOp for Sum {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let (one, other) = (numbers(&inputs[0])?, numbers(&inputs[1])?);
-        let Pictures { height, width, channels, .. } = self.output;
+        let Pictures {
+            height,
+            width,
+            channels,
+            ..
+        } = self.output;
         let each = self.output.numbers();
         let of_other = each / (self.factor * self.factor);
-        filled(self.output, |i, output| {
+        filled(&self.memory, self.output, |i, output| {
             let one = &one[i * each..(i + 1) * each];
             let other = &other[i * of_other..(i + 1) * of_other];
-            self.kernel.sum([height, width, channels], one, (other, self.factor), output);
+            self.kernel
+                .sum([height, width, channels], one, (other, self.factor), output);
         })
     }
 }

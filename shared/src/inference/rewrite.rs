@@ -18,7 +18,8 @@ use tract_onnx::tract_core::ops::nn::NearestUpsample;
 use tract_onnx::tract_core::ops::source::TypedSource;
 
 use super::kernel::{Filter, Kernel, Mixing};
-use super::operator::{Convolution, Depthwise, MaxPool, Pictures, Sum};
+use super::memory::Memory;
+use super::operator::{Convolution, Depthwise, Sum};
 use pattern::{Group, constant, is_add, pictures};
 
 /// From channels first to channels last, and back.
@@ -32,12 +33,15 @@ const TO_FIRST: AxisOp = AxisOp::Move(3, 1);
 pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<TypedModel> {
     simplify_resizing(&mut source)?;
     let groups = pattern::groups(&source)?;
-    let inside = groups.values().flat_map(|group| group.inside.iter().copied());
+    let inside = groups
+        .values()
+        .flat_map(|group| group.inside.iter().copied());
     let mut rewriter = Rewriter {
         source: &source,
         kernel,
         groups: &groups,
         inside: inside.collect(),
+        memory: Memory::default(),
         target: TypedModel::default(),
         as_is: HashMap::new(),
         last: HashMap::new(),
@@ -85,6 +89,7 @@ fn simplify_resizing(model: &mut TypedModel) -> TractResult<()> {
 struct Rewriter<'a> {
     source: &'a TypedModel,
     kernel: Kernel,
+    memory: Memory,
     /// Nodes that become one operator, by the last of them.
     groups: &'a HashMap<usize, Group>,
     /// Nodes of groups but for the last ones.
@@ -109,7 +114,9 @@ impl Rewriter<'_> {
             return Ok(());
         }
         if node.op_is::<TypedSource>() {
-            let wire = self.target.add_source(&*node.name, node.outputs[0].fact.clone())?;
+            let wire = self
+                .target
+                .add_source(&*node.name, node.outputs[0].fact.clone())?;
             self.as_is.insert(outlet, wire);
             return Ok(());
         }
@@ -120,7 +127,9 @@ impl Rewriter<'_> {
         for &input in &node.inputs {
             inputs.push(self.as_is(input)?);
         }
-        let wires = self.target.wire_node(&*node.name, node.op.clone(), &inputs)?;
+        let wires = self
+            .target
+            .wire_node(&*node.name, node.op.clone(), &inputs)?;
         for (slot, wire) in wires.into_iter().enumerate() {
             self.as_is.insert(OutletId::new(node.id, slot), wire);
         }
@@ -154,10 +163,14 @@ impl Rewriter<'_> {
         let op: Box<dyn TypedOp> = if node.op_is::<ElementWiseOp>() {
             node.op.clone()
         } else if let Some(pool) = node.op_as::<cnn::MaxPool>()
-            && let Some(op) = pattern::max_pool(self.source, node, pool, self.kernel)
+            && let Some(op) =
+                pattern::max_pool(self.source, node, pool, (self.kernel, &self.memory))
         {
             Box::new(op)
-        } else if node.op_as::<TypedConcat>().is_some_and(|concat| concat.axis == 1) {
+        } else if node
+            .op_as::<TypedConcat>()
+            .is_some_and(|concat| concat.axis == 1)
+        {
             Box::new(TypedConcat { axis: 3 })
         } else {
             return Ok(false);
@@ -196,8 +209,11 @@ impl Rewriter<'_> {
             kernel: self.kernel,
             factor,
             output,
+            memory: self.memory.clone(),
         };
-        Ok(Some(self.target.wire_node(&*node.name, op, &[one, other])?[0]))
+        Ok(Some(
+            self.target.wire_node(&*node.name, op, &[one, other])?[0],
+        ))
     }
 
     /// Wires a convolution with what follows it.
@@ -207,13 +223,18 @@ impl Rewriter<'_> {
             Box::new(Depthwise {
                 filter: Arc::new(Filter::new(
                     self.kernel,
-                    (group.kernel, group.stride, group.padding.map(|[before, _]| before)),
+                    (
+                        group.kernel,
+                        group.stride,
+                        group.padding.map(|[before, _]| before),
+                    ),
                     &pattern::depthwise_weights(group)?,
                     group.bias.as_slice(),
                     group.activation.clone(),
                 )),
                 input: group.input,
                 output: group.output,
+                memory: self.memory.clone(),
             })
         } else {
             Box::new(Convolution {
@@ -229,9 +250,14 @@ impl Rewriter<'_> {
                 stride: group.stride,
                 padding: group.padding,
                 output: group.output,
+                memory: self.memory.clone(),
             })
         };
-        let mut inputs = tvec![if planar { self.as_is(group.from)? } else { self.last(group.from)? }];
+        let mut inputs = tvec![if planar {
+            self.as_is(group.from)?
+        } else {
+            self.last(group.from)?
+        }];
         if let Some(added) = group.added {
             inputs.push(self.last(added)?);
         }
@@ -250,7 +276,8 @@ impl Rewriter<'_> {
             self.target.add_const(name, tensor)?
         } else {
             let last = self.last(outlet)?;
-            self.target.wire_node(name + ".channels-first", TO_FIRST, &[last])?[0]
+            self.target
+                .wire_node(name + ".channels-first", TO_FIRST, &[last])?[0]
         };
         self.as_is.insert(outlet, wire);
         Ok(wire)
@@ -264,13 +291,15 @@ impl Rewriter<'_> {
         let name = self.name(outlet);
         let wire = if let Some(&(wire, factor)) = self.repeated.get(&outlet) {
             let scales = tvec![1, factor, factor, 1];
-            self.target.wire_node(name + ".repeated", NearestUpsample { scales }, &[wire])?[0]
+            self.target
+                .wire_node(name + ".repeated", NearestUpsample { scales }, &[wire])?[0]
         } else {
             let as_is = match self.as_is.get(&outlet) {
                 Some(wire) => *wire,
                 None => bail!("{name} is used before it is made"),
             };
-            self.target.wire_node(name + ".channels-last", TO_LAST, &[as_is])?[0]
+            self.target
+                .wire_node(name + ".channels-last", TO_LAST, &[as_is])?[0]
         };
         self.last.insert(outlet, wire);
         Ok(wire)

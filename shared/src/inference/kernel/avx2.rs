@@ -61,11 +61,6 @@ unsafe impl Vector for Eight {
         Self(unsafe { _mm256_add_ps(self.0, other.0) })
     }
     #[inline(always)]
-    unsafe fn times(self, other: Self) -> Self {
-        // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { _mm256_max_ps(self.0, other.0) })

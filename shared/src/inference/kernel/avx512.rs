@@ -55,11 +55,6 @@ unsafe impl Vector for Sixteen {
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
     #[inline(always)]
-    unsafe fn times(self, other: Self) -> Self {
-        // SAFETY: the trait's contract.
-        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { _mm512_max_ps(self.0, other.0) })

@@ -66,7 +66,11 @@ fn along(at: usize, stride: usize, padding: usize, kernel: usize, length: usize)
     let start = at * stride;
     let first = padding.saturating_sub(start).min(kernel);
     let place = start + first - padding.min(start + first);
-    [first, place, (kernel - first).min(length.saturating_sub(place))]
+    [
+        first,
+        place,
+        (kernel - first).min(length.saturating_sub(place)),
+    ]
 }
 
 /// A vector, or `count` numbers of it if PART.
@@ -96,17 +100,31 @@ pub(super) unsafe fn run<V: Vector>(work: &mut Work<'_>) {
     let numbers = SIDE * work.stride[1] * work.channels;
     let chunk = (CHUNK / numbers).next_multiple_of(TILE).max(TILE);
     for row in 0..work.rows {
-        let [top, y, high] =
-            along(row, work.stride[0], work.padding[0], work.kernel[0], work.height);
+        let [top, y, high] = along(
+            row,
+            work.stride[0],
+            work.padding[0],
+            work.kernel[0],
+            work.height,
+        );
         let mut column = 0;
         while column < work.columns {
-            let [left, x, wide] =
-                along(column, work.stride[1], work.padding[1], work.kernel[1], work.width);
+            let [left, x, wide] = along(
+                column,
+                work.stride[1],
+                work.padding[1],
+                work.kernel[1],
+                work.width,
+            );
             let taps = Taps {
                 row: top,
                 column: left,
                 // Where no tap meets the input, a place that exists.
-                input: if high * wide == 0 { 0 } else { (y * work.width + x) * work.channels },
+                input: if high * wide == 0 {
+                    0
+                } else {
+                    (y * work.width + x) * work.channels
+                },
                 rows: high,
                 columns: wide,
             };
@@ -240,7 +258,10 @@ unsafe fn strip<V: Vector, const ROWS: usize, const STRIDE: usize, const PART: b
     // SAFETY: the caller's contract: taps, channels and columns exist.
     unsafe {
         let mut weights = [[V::splat(0.0); SIDE]; ROWS];
-        let from = work.weights.as_ptr().add(taps.row * SIDE * channels + channel);
+        let from = work
+            .weights
+            .as_ptr()
+            .add(taps.row * SIDE * channels + channel);
         for i in 0..ROWS {
             for k in 0..SIDE {
                 weights[i][k] = load::<V, PART>(from.add((i * SIDE + k) * channels), count);

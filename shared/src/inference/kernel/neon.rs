@@ -58,11 +58,6 @@ unsafe impl Vector for Four {
         Self(unsafe { vaddq_f32(self.0, other.0) })
     }
     #[inline(always)]
-    unsafe fn times(self, other: Self) -> Self {
-        // SAFETY: the trait's contract.
-        Self(unsafe { vmulq_f32(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { vmaxq_f32(self.0, other.0) })

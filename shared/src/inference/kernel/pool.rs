@@ -32,7 +32,10 @@ pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
                 // SAFETY: the work's promises: the window lies within the input, the pixel within
                 // the output.
                 unsafe {
-                    let from = work.input.as_ptr().add((y * work.width + x) * channels + channel);
+                    let from = work
+                        .input
+                        .as_ptr()
+                        .add((y * work.width + x) * channels + channel);
                     let mut largest = some::<V>(from, count);
                     for row in 0..high {
                         for column in 0..wide {
@@ -84,7 +87,11 @@ pub(super) unsafe fn sum<V: Vector>(work: &mut Sum<'_>) {
                 unsafe {
                     let one = some::<V>(work.one.as_ptr().add(at + channel), count);
                     let other = some::<V>(work.other.as_ptr().add(other + channel), count);
-                    put(one.plus(other), work.output.as_mut_ptr().add(at + channel), count);
+                    put(
+                        one.plus(other),
+                        work.output.as_mut_ptr().add(at + channel),
+                        count,
+                    );
                 }
                 channel += V::LANES;
             }

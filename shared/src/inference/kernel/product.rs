@@ -4,8 +4,6 @@
 //! channels, all in registers. Its sums run over segments of memory that lie in one piece: the
 //! channels of a pixel for a 1x1 kernel, for a wider one the columns of one of its rows.
 
-use std::mem::MaybeUninit;
-
 use super::vector::Vector;
 use super::{Finish, Ramp};
 
@@ -181,37 +179,54 @@ unsafe fn tile<V: Vector, const W: usize, const P: usize>(
             }
             segment = segment.add(work.segment);
         }
-        // By way of memory: a loop that the compiler does not unroll may not touch the sums, or
-        // they would lie in memory all the time.
-        let mut room = MaybeUninit::<[[V; W]; P]>::uninit();
-        let held = room.as_mut_ptr().cast::<V>();
-        for p in 0..P {
-            for j in 0..W {
-                held.add(p * W + j).write(sums[p][j]);
+        // Loops so small that the compiler unrolls them all: what is indexed by a loop that it keeps
+        // would lie in memory instead of registers, all the time.
+        match work.ramp {
+            Ramp::Linear => {}
+            Ramp::Relu => {
+                for p in 0..P {
+                    for j in 0..W {
+                        sums[p][j] = Finish::Relu.of_sum(sums[p][j]);
+                    }
+                }
+            }
+            Ramp::PRelu(slopes) => {
+                let mut line = [V::splat(0.0); W];
+                for j in 0..W {
+                    line[j] = V::load(slopes.as_ptr().add(panel.channel + j * V::LANES));
+                }
+                for p in 0..P {
+                    for j in 0..W {
+                        sums[p][j] = Finish::PRelu(line[j]).of_sum(sums[p][j]);
+                    }
+                }
             }
         }
-        for p in 0..P {
-            let place = (row * work.columns + column + p) * work.channels + panel.channel;
-            for j in 0..W {
-                let sum = held.add(p * W + j).read();
-                let finish = Finish::<V>::of(work.ramp, panel.channel + j * V::LANES);
-                let sum = finish.of_sum(sum);
-                let at = place + j * V::LANES;
-                let to = work.output.as_mut_ptr().add(at);
-                let added = work.added.map(|added| added.as_ptr().add(at));
-                if j + 1 < W || panel.tail == V::LANES {
-                    let sum = match added {
-                        Some(added) => sum.plus(V::load(added)),
-                        None => sum,
-                    };
-                    sum.store(to);
-                } else {
-                    let sum = match added {
-                        Some(added) => sum.plus(V::load_part(added, panel.tail)),
-                        None => sum,
-                    };
-                    sum.store_part(to, panel.tail);
+        let at = (row * work.columns + column) * work.channels + panel.channel;
+        let last = (W - 1) * V::LANES;
+        if let Some(added) = work.added {
+            let added = added.as_ptr().add(at);
+            for p in 0..P {
+                let added = added.add(p * work.channels);
+                for j in 0..W - 1 {
+                    sums[p][j] = sums[p][j].plus(V::load(added.add(j * V::LANES)));
                 }
+                sums[p][W - 1] = sums[p][W - 1].plus(V::load_part(added.add(last), panel.tail));
+            }
+        }
+        let to = work.output.as_mut_ptr().add(at);
+        if panel.tail == V::LANES {
+            for p in 0..P {
+                for j in 0..W {
+                    sums[p][j].store(to.add(p * work.channels + j * V::LANES));
+                }
+            }
+        } else {
+            for p in 0..P {
+                for j in 0..W - 1 {
+                    sums[p][j].store(to.add(p * work.channels + j * V::LANES));
+                }
+                sums[p][W - 1].store_part(to.add(p * work.channels + last), panel.tail);
             }
         }
     }

@@ -23,7 +23,6 @@ pub(super) unsafe trait Vector: Copy {
     /// `self + a * b`, rounded once where the instruction set can.
     unsafe fn plus_product(self, a: Self, b: Self) -> Self;
     unsafe fn plus(self, other: Self) -> Self;
-    unsafe fn times(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
 }

@@ -11,6 +11,7 @@ use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample};
 
 use crate::inference::kernel::{Activation, Kernel, Numbers};
+use crate::inference::memory::Memory;
 use crate::inference::operator::{self, Pictures};
 
 /// A convolution, its activation and a sum: nodes that become one operator.
@@ -54,10 +55,15 @@ pub(super) fn groups(model: &TypedModel) -> TractResult<HashMap<usize, Group>> {
 }
 
 /// A convolution that we have an operator for.
-fn convolution_alone(model: &TypedModel, node: &TypedNode, convolution: &Conv) -> TractResult<Option<Group>> {
+fn convolution_alone(
+    model: &TypedModel,
+    node: &TypedNode,
+    convolution: &Conv,
+) -> TractResult<Option<Group>> {
     let pool = &convolution.pool_spec;
     let outlet = OutletId::new(node.id, 0);
-    let (Some(input), Some(output)) = (pictures(model, node.inputs[0]), pictures(model, outlet)) else {
+    let (Some(input), Some(output)) = (pictures(model, node.inputs[0]), pictures(model, outlet))
+    else {
         return Ok(None);
     };
     let depthwise = convolution.group == input.channels && convolution.group == output.channels;
@@ -68,7 +74,10 @@ fn convolution_alone(model: &TypedModel, node: &TypedNode, convolution: &Conv) -
     {
         return Ok(None);
     }
-    let (Some(weights), Some(bias)) = (constant(model, node.inputs[1])?, constant(model, node.inputs[2])?) else {
+    let (Some(weights), Some(bias)) = (
+        constant(model, node.inputs[1])?,
+        constant(model, node.inputs[2])?,
+    ) else {
         return Ok(None);
     };
     let Some(bias) = for_each_channel(&bias, output.channels) else {
@@ -97,7 +106,9 @@ fn convolution_alone(model: &TypedModel, node: &TypedNode, convolution: &Conv) -
 
 /// Two axes, channels first, nothing skipped between the kernel's taps.
 fn flat(pool: &PoolSpec) -> bool {
-    pool.rank() == 2 && pool.data_format == DataFormat::NCHW && pool.dilations().iter().all(|&dilation| dilation == 1)
+    pool.rank() == 2
+        && pool.data_format == DataFormat::NCHW
+        && pool.dilations().iter().all(|&dilation| dilation == 1)
 }
 
 /// Takes an activation into the group: `max(x, 0)`, or that plus `slope * min(x, 0)`.
@@ -119,10 +130,15 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
             group.activation = Activation::Relu;
         }
         (Some(positive), Some(negative), 2) => {
-            let [Some(sloped), Some(end)] = [only_reader(model, negative), only_reader(model, positive)] else {
+            let [Some(sloped), Some(end)] =
+                [only_reader(model, negative), only_reader(model, positive)]
+            else {
                 return Ok(());
             };
-            if !is_multiply(model.node(sloped)) || !is_add(model.node(end)) || only_reader(model, sloped) != Some(end) {
+            if !is_multiply(model.node(sloped))
+                || !is_add(model.node(end))
+                || only_reader(model, sloped) != Some(end)
+            {
                 return Ok(());
             }
             let slopes = other_input(model, sloped, OutletId::new(negative, 0));
@@ -131,8 +147,14 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
                 None => None,
             };
             // Along the channels, of which pictures have the second axis.
-            let shaped = |slopes: &&Arc<Tensor>| slopes.len() == 1 || slopes.shape() == [1, group.output.channels, 1, 1];
-            let Some(slopes) = slopes.as_ref().filter(shaped).and_then(|slopes| for_each_channel(slopes, group.output.channels)) else {
+            let shaped = |slopes: &&Arc<Tensor>| {
+                slopes.len() == 1 || slopes.shape() == [1, group.output.channels, 1, 1]
+            };
+            let Some(slopes) = slopes
+                .as_ref()
+                .filter(shaped)
+                .and_then(|slopes| for_each_channel(slopes, group.output.channels))
+            else {
                 return Ok(());
             };
             group.inside.extend([group.end, positive, negative, sloped]);
@@ -145,14 +167,22 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
 }
 
 /// Takes a sum with other pictures into the group, unless another group ends with it.
-fn with_sum(model: &TypedModel, group: &mut Group, others: &HashMap<usize, Group>) -> TractResult<()> {
-    let Some(add) = only_reader(model, group.end).filter(|&reader| is_add(model.node(reader))) else {
+fn with_sum(
+    model: &TypedModel,
+    group: &mut Group,
+    others: &HashMap<usize, Group>,
+) -> TractResult<()> {
+    let Some(add) = only_reader(model, group.end).filter(|&reader| is_add(model.node(reader)))
+    else {
         return Ok(());
     };
     let Some(other) = other_input(model, add, OutletId::new(group.end, 0)) else {
         return Ok(());
     };
-    if others.contains_key(&add) || constant(model, other)?.is_some() || pictures(model, other) != Some(group.output) {
+    if others.contains_key(&add)
+        || constant(model, other)?.is_some()
+        || pictures(model, other) != Some(group.output)
+    {
         return Ok(());
     }
     group.inside.push(group.end);
@@ -167,7 +197,10 @@ pub(super) fn mixing_weights(group: &Group) -> TractResult<Vec<f32>> {
     let weights = numbers(&group.weights)?;
     let [height, width] = group.kernel;
     let (inputs, outputs) = (group.input.channels, group.output.channels);
-    ensure!(weights.len() == height * width * inputs * outputs, "weights of another size");
+    ensure!(
+        weights.len() == height * width * inputs * outputs,
+        "weights of another size"
+    );
     let taps = height * width;
     let mut turned = vec![0.0; weights.len()];
     for (output, of_output) in weights.chunks_exact(taps * inputs).enumerate() {
@@ -195,7 +228,12 @@ pub(super) fn depthwise_weights(group: &Group) -> TractResult<Vec<f32>> {
 }
 
 /// Max pooling by our operator, if it has one for this.
-pub(super) fn max_pool(model: &TypedModel, node: &TypedNode, pool: &MaxPool, kernel: Kernel) -> Option<operator::MaxPool> {
+pub(super) fn max_pool(
+    model: &TypedModel,
+    node: &TypedNode,
+    pool: &MaxPool,
+    (kernel, memory): (Kernel, &Memory),
+) -> Option<operator::MaxPool> {
     if pool.with_index_outputs.is_some() || !flat(&pool.pool_spec) {
         return None;
     }
@@ -206,7 +244,9 @@ pub(super) fn max_pool(model: &TypedModel, node: &TypedNode, pool: &MaxPool, ker
     let windows = |axis: usize| -> Vec<[usize; 2]> {
         let (before, stride) = (along[axis].pad_before, pool.pool_spec.stride(axis));
         let window = |at: usize| {
-            let end = (at * stride + pool.pool_spec.kernel_shape[axis]).saturating_sub(before).min(lengths[axis]);
+            let end = (at * stride + pool.pool_spec.kernel_shape[axis])
+                .saturating_sub(before)
+                .min(lengths[axis]);
             let first = (at * stride).saturating_sub(before);
             [first, end.saturating_sub(first)]
         };
@@ -215,13 +255,16 @@ pub(super) fn max_pool(model: &TypedModel, node: &TypedNode, pool: &MaxPool, ker
     let (rows, columns) = (windows(0), windows(1));
     // A window of padding alone is minus infinity to tract; we leave that to it.
     let whole = rows.iter().chain(&columns).all(|[_, count]| *count > 0);
-    (whole && rows.len() == output.height && columns.len() == output.width).then_some(operator::MaxPool {
-        kernel,
-        rows,
-        columns,
-        input,
-        output,
-    })
+    (whole && rows.len() == output.height && columns.len() == output.width).then_some(
+        operator::MaxPool {
+            kernel,
+            rows,
+            columns,
+            input,
+            output,
+            memory: memory.clone(),
+        },
+    )
 }
 
 /// How often a resizing repeats every pixel along both axes, if it does just that.
@@ -236,12 +279,16 @@ pub(super) fn factor(resizing: &NearestUpsample) -> Option<usize> {
 pub(super) fn pictures(model: &TypedModel, outlet: OutletId) -> Option<Pictures> {
     let fact = model.outlet_fact(outlet).ok()?;
     match *fact.shape.as_concrete()? {
-        [batch, channels, height, width] if fact.datum_type == f32::datum_type() && batch * channels * height * width > 0 => Some(Pictures {
-            batch,
-            height,
-            width,
-            channels,
-        }),
+        [batch, channels, height, width]
+            if fact.datum_type == f32::datum_type() && batch * channels * height * width > 0 =>
+        {
+            Some(Pictures {
+                batch,
+                height,
+                width,
+                channels,
+            })
+        }
         _ => None,
     }
 }
@@ -281,7 +328,11 @@ fn readers(model: &TypedModel, outlet: OutletId) -> Vec<usize> {
     if model.outputs.contains(&outlet) {
         return vec![];
     }
-    model.node(outlet.node).outputs[outlet.slot].successors.iter().map(|inlet| inlet.node).collect()
+    model.node(outlet.node).outputs[outlet.slot]
+        .successors
+        .iter()
+        .map(|inlet| inlet.node)
+        .collect()
 }
 
 fn only_reader(model: &TypedModel, node: usize) -> Option<usize> {
@@ -305,13 +356,16 @@ fn is_zero(model: &TypedModel, outlet: Option<OutletId>) -> TractResult<bool> {
         Some(outlet) => constant(model, outlet)?,
         None => None,
     };
-    Ok(tensor.is_some_and(|tensor| numbers(&tensor).is_ok_and(|numbers| numbers.iter().all(|&number| number == 0.0))))
+    Ok(tensor.is_some_and(|tensor| {
+        numbers(&tensor).is_ok_and(|numbers| numbers.iter().all(|&number| number == 0.0))
+    }))
 }
 
 macro_rules! is_binary {
     ($name:ident, $operator:ty) => {
         pub(super) fn $name(node: &TypedNode) -> bool {
-            node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<$operator>())
+            node.op_as::<TypedBinOp>()
+                .is_some_and(|op| op.0.is::<$operator>())
         }
     };
 }
