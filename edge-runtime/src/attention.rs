@@ -53,8 +53,8 @@ pub struct Look<'a> {
     pub aligned: Option<&'a AlignedFace>,
     /// How the head is turned; none when the landmarks are not those of a face.
     pub pose: Option<HeadPose>,
-    /// Whether a name was agreed on, so that a challenge is worth while.
-    pub agreed: bool,
+    /// The name that was agreed on, so that a challenge is worth while; whoever checks keeps it to itself.
+    pub named: Option<IdentityId>,
 }
 
 /// What looks at pixels.
@@ -96,7 +96,9 @@ pub struct Noticed {
 
 /// A face good enough to be compared, waiting for a better one.
 struct Candidate {
+    /// When the first one of this window was seen.
     since: Timestamp,
+    taken: Timestamp,
     face: AlignedFace,
     weight: f32,
 }
@@ -195,7 +197,10 @@ impl Attention {
             detection: face,
             aligned: glance.aligned.as_ref().map(|(face, _)| face),
             pose: placement.head.map(|head| head.pose),
-            agreed: matches!(self.session.verdict(track), Verdict::Agreed(_)),
+            named: match self.session.verdict(track) {
+                Verdict::Agreed(identity) => Some(identity),
+                Verdict::Undecided | Verdict::NotSure | Verdict::Unknown => None,
+            },
         });
         let hint = glance.hint;
         let seen = Seen::Face { track, hint };
@@ -253,8 +258,9 @@ impl Attention {
                 aligned: None,
             });
         }
-        let due =
-            subject.returned || self.session.is_open(subject.id) || self.is_due(now, subject.id);
+        // Whoever comes back, or whose turn it becomes, may be somebody else by now.
+        let anew = subject.returned || self.tracker.continuity() == Continuity::New;
+        let due = anew || self.session.is_open(subject.id) || self.is_due(now, subject.id);
         if !due {
             return Ok(Glance {
                 hint: None,
@@ -282,30 +288,35 @@ impl Attention {
         subject: TrackId,
         glance: &Glance,
     ) -> Option<(AlignedFace, f32)> {
-        let (good, window) = (
-            self.rules.good_weight,
-            Duration::from_millis(self.rules.window_ms),
+        let good = self.rules.good_weight;
+        let millis = |millis| Duration::from_millis(millis);
+        let (window, oldest) = (
+            millis(self.rules.window_ms),
+            millis(self.rules.oldest_frame_ms),
         );
         let open = self.session.is_open(subject);
+        let returned = self.tracker.track(subject).is_some_and(|t| t.returned);
         let memory = self.memory(subject);
+        if returned {
+            memory.waiting = None;
+        }
+        // Where frames are this far apart, waiting for a better one would be waiting for ever.
+        let expired = memory
+            .waiting
+            .take_if(|candidate| now.since(candidate.taken) > oldest);
         if let Some((face, weight)) = &glance.aligned
             && *weight > 0.0
         {
-            if *weight >= good || !open {
+            if *weight >= good || !open || expired.is_some() {
                 memory.waiting = None;
                 return Some((face.clone(), *weight));
             }
-            let since = memory
-                .waiting
-                .as_ref()
-                .map_or(now, |candidate| candidate.since);
-            let better = memory
-                .waiting
-                .as_ref()
-                .is_none_or(|candidate| *weight > candidate.weight);
-            if better {
+            let before = memory.waiting.as_ref();
+            let since = before.map_or(now, |candidate| candidate.since);
+            if before.is_none_or(|candidate| *weight > candidate.weight) {
                 memory.waiting = Some(Candidate {
                     since,
+                    taken: now,
                     face: face.clone(),
                     weight: *weight,
                 });
@@ -373,6 +384,7 @@ impl Attention {
             .as_ref()
             .is_some_and(|before| SquaredL2::between(before, &probe).value() > beyond);
         let track = if replaced {
+            tracing::debug!("another face has taken a face's place");
             let fresh = self.tracker.renew(track, now);
             events.extend(self.forget_the_gone());
             self.memory(fresh).tried = Some(now);

@@ -1,5 +1,7 @@
 //! The command line of `usher`: what can be asked for, and what the commands share.
 
+mod bench;
+mod camera;
 mod config;
 mod consent;
 mod doctor;
@@ -8,6 +10,7 @@ mod files;
 mod gallery;
 mod pad;
 mod pin;
+mod record;
 mod replay;
 mod run;
 mod sealing;
@@ -61,6 +64,11 @@ enum Command {
     /// Look after the people in a gallery: list, show, remove, back up, export, audit
     #[command(subcommand)]
     Gallery(Box<gallery::GalleryCommand>),
+    /// List cameras and what they can do, and watch one
+    #[command(subcommand)]
+    Camera(camera::CameraCommand),
+    /// Keep what a camera sees, to replay it later; for operators
+    Record(record::Record),
     /// Print the standard consent text
     Consent(consent::ShowConsent),
     /// Measure the liveness checks on recordings of people and of attacks
@@ -74,6 +82,8 @@ enum Command {
     /// Say who may unlock the desk of the kiosk, by PIN or token
     #[command(subcommand)]
     Pin(pin::PinCommand),
+    /// Measure how long each stage takes on this device
+    Bench(bench::Bench),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -86,12 +96,15 @@ impl Usher {
             Command::Enroll(enroll) => enroll.execute(),
             Command::Run(run) => run.execute(),
             Command::Gallery(gallery) => gallery.execute(),
+            Command::Camera(camera) => camera.execute(),
+            Command::Record(record) => record.execute(),
             Command::Consent(consent) => consent.execute(),
             Command::Pad(pad) => pad.execute(),
             Command::Status(status) => status.execute(),
             Command::Doctor(doctor) => doctor.execute(),
             Command::Config(config) => config.execute(),
             Command::Pin(pin) => pin.execute(),
+            Command::Bench(bench) => bench.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }
@@ -100,7 +113,8 @@ impl Usher {
 /// What every command that looks at faces needs.
 #[derive(Debug, Args)]
 struct Eyes {
-    /// Where frames come from: replay:DIR, a folder of pictures in counting order
+    /// Where frames come from: v4l:auto, v4l:/dev/videoN, v4l:by-path/NAME, or replay:DIR, a folder of pictures in
+    /// counting order
     #[arg(long, value_name = "SOURCE")]
     camera: CameraSource,
     /// Frames per second of a replay [default: its timing.toml, else 10]
@@ -173,9 +187,9 @@ impl FromStr for PixelSize {
 
 /// `png:DIR` on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ScreenTarget(PathBuf);
+struct PngTarget(PathBuf);
 
-impl FromStr for ScreenTarget {
+impl FromStr for PngTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -211,7 +225,7 @@ mod tests {
         for text in ["", "1280", "x", "1280x", "0x480", "axb", "99999x800"] {
             assert!(text.parse::<PixelSize>().is_err(), "{text}");
         }
-        assert_eq!("png:a:b".parse(), Ok(ScreenTarget("a:b".into())));
-        assert!("drm:".parse::<ScreenTarget>().is_err());
+        assert_eq!("png:a:b".parse(), Ok(PngTarget("a:b".into())));
+        assert!("drm:".parse::<PngTarget>().is_err());
     }
 }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera::CameraSource;
+use crate::camera::device::Wanted;
+use crate::camera::settings::CameraSettings;
 use crate::clock::judge::ClockConfig;
 use crate::desk::rules::DeskRules;
 use crate::door::DoorConfig;
@@ -29,6 +32,10 @@ pub const COMMENTED: &str = include_str!("../deploy/kiosk.toml");
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What it is made of.
+    pub kiosk: Parts,
+    /// How the camera is asked to take pictures.
+    pub camera: CameraSettings,
     /// Which faces are compared, and what makes a comparison a match.
     pub recognition: RecognitionRules,
     /// Times and counts of the state machine.
@@ -55,6 +62,32 @@ pub struct Config {
     pub watchdog: WatchdogConfig,
     /// The log's file.
     pub log: LogConfig,
+}
+
+/// What the kiosk is made of; the options of `usher run` go before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parts {
+    /// Where frames come from: "v4l:auto", "v4l:/dev/video0", "v4l:by-path/NAME" or "replay:DIR".
+    pub camera: CameraSource,
+    /// The model's manifest; its network lies beside it.
+    pub model: PathBuf,
+    /// The face detector.
+    pub detector: PathBuf,
+    /// Whom it knows.
+    pub gallery: PathBuf,
+}
+
+impl Default for Parts {
+    /// Any camera, and the files where an installed kiosk has them.
+    fn default() -> Self {
+        Self {
+            camera: CameraSource::V4l(Wanted::Any),
+            model: "/usr/share/usher/models/usher-small.toml".into(),
+            detector: "/usr/share/usher/models/yunet.onnx".into(),
+            gallery: "/var/lib/usher/people.gallery".into(),
+        }
+    }
 }
 
 /// Settings that cannot be used.
@@ -107,10 +140,15 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.camera.check()?;
         self.recognition.check()?;
         self.session.check()?;
         self.liveness.check()?;
+        self.liveness
+            .check_rate(self.recognition.most_frames_per_second)
+            .map_err(|error| error.to_string())?;
         self.desk.check()?;
+        self.screen.check()?;
         self.clock.check()?;
         self.events.check()?;
         self.mqtt.check()?;
@@ -198,7 +236,9 @@ mod tests {
     #[test]
     fn what_differs_from_the_default_is_listed() {
         let config = read("[session]\ngreeting_ms = 6000\n[door]\npeople = [3]").unwrap();
-        assert_eq!(config.changed(), ["session.greeting_ms", "door.people"]);
+        let mut changed = config.changed();
+        changed.sort_unstable();
+        assert_eq!(changed, ["door.people", "session.greeting_ms"]);
         assert!(Config::default().changed().is_empty());
         let again = read(&config.to_toml().unwrap()).unwrap();
         assert_eq!(again, config);

@@ -5,14 +5,14 @@
 //!   vote: A . A . A      3 of the last 5 say A, nobody else is named -> agreed on A
 //!   vote: a a a          3 of 5, but of poor faces: agreed when their weights reach 1.5
 //!   vote: A A A . .      a name that was agreed on holds ...
-//!   vote: A A A . . .    ... until votes against it, in a row, weigh 3; then all starts anew
+//!   vote: A A A . . .    ... until votes against it, in a row, weigh 2.4; then all starts anew
 //!   vote: . . . . .      5 misses and no agreement -> unknown
 //!   vote: ~ ~ ~ ~ ~      5 comparisons that decide nothing -> not sure; 15 votes without agreement -> unknown
 //! ```
 //!
 //! Weights only ever ask for more: however good the faces, it takes `agreeing_frames` of them. A name needs 1.5 to rise
-//! and 3 to fall, so that somebody greeted may turn the head; but three clear refusals in a row end it, as before
-//! weights were.
+//! and 2.4 to fall, so that somebody greeted may turn the head; but three refusals of good faces (0.8 and more) in a
+//! row end it, as before weights were.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Default for ConsensusRules {
             agreeing_frames: 3,
             agreeing_weight: 1.5,
             window_frames: 5,
-            falling_weight: 3.0,
+            falling_weight: 2.4,
             missing_frames: 5,
             unsure_frames: 5,
             giving_up_frames: 15,
@@ -191,7 +191,7 @@ impl<Id: Copy + PartialEq> Consensus<Id> {
             return;
         }
         self.against += weight;
-        // A hair less, so that ten votes of 0.3 weigh 3.
+        // A hair less, so that eight votes of 0.3 weigh 2.4.
         if self.against >= self.rules.falling_weight - 1e-4 {
             self.clear();
         }
@@ -217,6 +217,12 @@ impl<Id: Copy + PartialEq> Consensus<Id> {
         self.held.is_some() && self.against > 0.0
     }
 
+    /// Whether the latest vote names somebody who is not agreed on yet: the next votes matter.
+    pub fn is_leaning(&self) -> bool {
+        let latest = self.window.back();
+        self.held.is_none() && latest.is_some_and(|(_, named, _)| named.is_some())
+    }
+
     /// When a vote last spoke for the name that was agreed on; none without such a name.
     pub fn confirmed(&self) -> Option<Timestamp> {
         self.held.map(|_| self.confirmed)
@@ -237,8 +243,10 @@ impl<Id: Copy + PartialEq> Consensus<Id> {
         self.confirmed = now;
     }
 
-    /// Whom enough votes name, if the latest one does too: a greeting's distance is then a match's.
-    fn agreed(&self) -> Option<Id> {
+    /// Whom enough of the present votes name, if the latest one does too: a greeting's distance is then a match's.
+    ///
+    /// A name that was agreed on may hold longer ([`Consensus::verdict`]).
+    pub fn agreed(&self) -> Option<Id> {
         let (_, latest, _) = self.window.back()?;
         let (votes, weight) = self.agreeing();
         let enough =
@@ -315,7 +323,7 @@ mod tests {
             (
                 "what decides nothing speaks half against",
                 "AAA~~~~~~",
-                "--AAAAAA-",
+                "--AAAAA--",
             ),
             ("good for nothing, then known", "~~AAA", "----A"),
             ("never sure", "~~~~~~~~~~~~~~~~", "----~~~~~~~~~~??"),
@@ -338,7 +346,7 @@ mod tests {
             consensus.vote(Timestamp::from_millis(*frame), Vote::Nobody, 0.3)
                 == Verdict::Agreed('A')
         });
-        assert_eq!(refusals.count(), 9, "the tenth ends it");
+        assert_eq!(refusals.count(), 7, "the eighth ends it");
     }
 
     #[test]

@@ -227,6 +227,11 @@ impl Desk {
         !matches!(self.state, State::Locked)
     }
 
+    /// Whether an operator has unlocked it.
+    pub fn is_unlocked(&self) -> bool {
+        self.operator.is_some()
+    }
+
     /// From now on faces are judged by this: the gallery has grown, or its point was set.
     pub fn judge_by(&mut self, judgement: Judgement) {
         self.judgement = judgement;
@@ -268,11 +273,12 @@ impl Desk {
                     self.fail(now, error);
                 }
             }
-            State::Recognize { since, .. } => {
-                if now.since(*since) >= Duration::from_secs(self.rules.recognize_seconds) {
-                    self.state = self.list(scene.gallery);
-                }
+            State::Recognize { since, .. }
+                if now.since(*since) >= Duration::from_secs(self.rules.recognize_seconds) =>
+            {
+                self.state = self.list(scene.gallery);
             }
+            State::Recognize { .. } => {}
             State::Done { since, .. } if now.since(*since) >= DONE => {
                 self.touched = now;
                 self.state = self.home();

@@ -7,8 +7,8 @@
 //! | `started` | `version`, `model`, `people` | the kiosk is ready |
 //! | `greeted` | `identity`, `name`, `distance`, `threshold`, `frame`, `one_in` | somebody known was greeted |
 //! | `unknown` | `nearest_distance`, `threshold`, `frame`, `one_in` | somebody was not recognized |
-//! | `not_live` | `check`, `frame` | a face was refused as a picture, a display or a mask |
-//! | `left` | `stayed_ms` | whoever stood there has gone |
+//! | `not_live` | `frame` | a face was refused as a picture, a display or a mask |
+//! | `left` | | whoever stood there has gone |
 //! | `enrolled` | `identity`, `name`, `templates`, `frames` | somebody was enrolled |
 //! | `door` | `active`, `why`, `identity` | the door's relay changed, or a greeting did not open it |
 //! | `recording` | `active` | an operator's recording began or ended |
@@ -36,12 +36,14 @@ use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shared::gallery::Gallery;
 use shared::gallery::consent::WallTime;
 
 use crate::clock::Timestamp;
 use crate::clock::judge::Judged;
 use crate::clock::moment::Moment;
 use crate::rolling_file::{Retention, RollingFile};
+use crate::session::Event;
 
 /// One line of the event log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -100,16 +102,11 @@ pub enum Happening<'a> {
     },
     /// A face was refused as a picture, a display or a mask.
     NotLive {
-        /// The check that refused it.
-        check: &'a str,
         /// Number of the frame that decided.
         frame: u64,
     },
     /// Whoever stood there has gone.
-    Left {
-        /// Milliseconds of the presence.
-        stayed_ms: u64,
-    },
+    Left,
     /// Somebody was enrolled.
     Enrolled {
         /// Number in the gallery.
@@ -163,7 +160,39 @@ pub enum Happening<'a> {
     },
 }
 
-impl Happening<'_> {
+impl<'a> Happening<'a> {
+    /// What the session tells, of whom `gallery` knows and by the frame of that number.
+    pub fn of(event: &Event, gallery: &'a Gallery, frame: u64) -> Self {
+        let whole = |one_in: Option<f64>| one_in.map(|one_in| one_in as u64);
+        match event {
+            Event::Greeted {
+                identity,
+                distance,
+                threshold,
+                one_in,
+            } => Self::Greeted {
+                identity: identity.to_string(),
+                name: gallery.identity(*identity).map(|known| known.name()),
+                distance: distance.value(),
+                threshold: threshold.value(),
+                frame,
+                one_in: whole(*one_in),
+            },
+            Event::Unknown {
+                nearest,
+                threshold,
+                one_in,
+            } => Self::Unknown {
+                nearest_distance: nearest.map(|nearest| nearest.value()),
+                threshold: threshold.value(),
+                frame,
+                one_in: whole(*one_in),
+            },
+            Event::NotLive => Self::NotLive { frame },
+            Event::Left => Self::Left,
+        }
+    }
+
     /// The same without anybody's name.
     pub fn without_name(mut self) -> Self {
         if let Self::Greeted { name, .. } | Self::Enrolled { name, .. } = &mut self {

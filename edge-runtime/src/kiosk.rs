@@ -9,7 +9,6 @@ use shared::embedding::Embedding;
 use shared::frame::Frame;
 use shared::gallery::Gallery;
 use shared::gallery::consent::WallTime;
-use shared::geometry::Rect;
 use shared::manifest::ManifestError;
 use shared::operating_point::Threshold;
 use shared::pipeline::{Pipeline, PipelineError};
@@ -21,10 +20,10 @@ use crate::config::Config;
 use crate::decision::{DecisionPoint, Outcome, decide};
 use crate::framing::Framing;
 use crate::latency::{Latencies, Stage};
-use crate::liveness::Liveness;
+use crate::liveness::{Liveness, Prompt};
 use crate::recognition::RecognitionRules;
-use crate::screen::{Preview, View};
-use crate::session::{Event, Hint, Session, State};
+use crate::session::{Event, Session, State};
+use crate::showing::{Aim, Showing};
 use crate::tracking::Tracker;
 
 pub use crate::attention::Look;
@@ -47,10 +46,8 @@ pub struct Kiosk {
 pub struct Step {
     /// What happened.
     pub events: Vec<Event>,
-    /// The face that was looked at, in frame pixels.
-    pub face: Option<Rect>,
-    /// What the preview looks at, in frame pixels.
-    pub focus: Option<Rect>,
+    /// Where the face is that was looked at.
+    pub aim: Aim,
     /// All faces in the frame, best score first.
     pub detections: Vec<Detection>,
     /// Whether a face was compared with the gallery.
@@ -195,36 +192,31 @@ impl Kiosk {
         &mut self.latencies
     }
 
-    /// What the screen shows of the last step.
-    pub fn view<'a>(&'a self, frame: &'a Frame, step: &Step) -> View<'a> {
-        let preview = Preview {
-            frame,
-            face: step.face,
-            focus: step.focus,
-        };
+    /// What the screen shows after the last step.
+    pub fn showing(&self) -> Showing {
         let progress = self.attention.session().progress();
         match self.state() {
-            State::Idle => View::Idle,
-            // Not sure and being checked have no screens of their own yet: they look as looking does.
-            State::Looking { hint } | State::NotSure { hint } => View::Looking {
-                preview,
+            State::Idle => Showing::Idle,
+            State::Looking { hint } => Showing::Looking {
                 hint: *hint,
                 progress,
             },
-            State::Checking { .. } => View::Looking {
-                preview,
-                hint: Hint::HoldStill,
+            State::NotSure { .. } => Showing::NotSure,
+            State::Checking {
+                prompt: Prompt::Flash(color),
+            } => Showing::Flash(*color),
+            State::Checking { prompt } => Showing::Check {
+                prompt: *prompt,
                 progress,
             },
             State::Greeting { identity, .. } => match self.gallery.identity(*identity) {
-                Some(known) => View::Greeting {
-                    preview,
-                    name: known.name(),
-                    one_in: None,
+                Some(known) => Showing::Greeting {
+                    name: known.name().to_owned(),
+                    one_in: self.decides.one_in().map(|one_in| one_in as u64),
                 },
-                None => View::Unknown { preview },
+                None => Showing::Unknown,
             },
-            State::Unknown { .. } => View::Unknown { preview },
+            State::Unknown { .. } => Showing::Unknown,
         }
     }
 
@@ -237,8 +229,10 @@ impl Kiosk {
         } = noticed;
         Step {
             events,
-            face,
-            focus: self.framing.follow(face, continuity),
+            aim: Aim {
+                face,
+                focus: self.framing.follow(face, continuity),
+            },
             detections,
             compared,
         }
@@ -306,7 +300,7 @@ pub fn largest(detections: &[Detection]) -> Option<&Detection> {
 
 #[cfg(test)]
 mod tests {
-    use shared::geometry::Point;
+    use shared::geometry::{Point, Rect};
     use shared::landmarks::Landmarks;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! How long each stage takes on this device: median, 95th and 99th percentile of the latest frames.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,12 @@ impl Stage {
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
     stages: [VecDeque<Duration>; Stage::ALL.len()],
+    /// Noted since [`Latencies::take_new`].
+    new: Vec<(Stage, Duration)>,
 }
+
+/// Milliseconds of each measured stage at p50, p95 and p99.
+pub type Summary = BTreeMap<&'static str, BTreeMap<&'static str, f64>>;
 
 impl Latencies {
     /// Runs `work` and notes how long it took.
@@ -81,11 +86,45 @@ impl Latencies {
 
     /// Notes one measurement.
     pub fn note(&mut self, stage: Stage, took: Duration) {
+        // Whoever counts takes them once a second; where nobody does they are not piled up.
+        if self.new.len() < KEPT {
+            self.new.push((stage, took));
+        }
         let times = &mut self.stages[stage as usize];
         if times.len() == KEPT {
             times.pop_front();
         }
         times.push_back(took);
+    }
+
+    /// What was noted since this was last asked for.
+    pub fn take_new(&mut self) -> Vec<(Stage, Duration)> {
+        std::mem::take(&mut self.new)
+    }
+
+    /// Adds what another thread measured.
+    pub fn append(&mut self, other: &Self) {
+        for stage in Stage::ALL {
+            for took in &other.stages[stage as usize] {
+                self.note(stage, *took);
+            }
+        }
+    }
+
+    /// Milliseconds of each stage that was measured.
+    pub fn summary(&self) -> Summary {
+        let shares = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
+        let of = |stage| {
+            let row = shares.into_iter().map(|(name, share)| {
+                let time = self.quantile(stage, share)?;
+                Some((name, time.as_secs_f64() * 1000.0))
+            });
+            row.collect::<Option<BTreeMap<_, _>>>()
+        };
+        Stage::ALL
+            .into_iter()
+            .filter_map(|stage| Some((stage.name(), of(stage)?)))
+            .collect()
     }
 
     /// The time within which `share` (0 to 1) of the measurements lie, nearest rank; `None` without measurements.

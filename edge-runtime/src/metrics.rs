@@ -30,6 +30,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera::FAULT_KINDS;
+use crate::camera::feed::Counts;
 use crate::latency::Stage;
 use process::Process;
 pub use text::CONTENT_TYPE;
@@ -71,54 +73,6 @@ impl MetricsConfig {
 /// Upper bounds of the buckets of a stage's times, in milliseconds.
 pub(crate) const BUCKETS_MS: [u64; 12] = [1, 2, 5, 10, 20, 30, 40, 60, 100, 200, 500, 1000];
 
-/// What is wrong with a frame that was not decided on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultyFrame {
-    /// Fewer bytes than the size needs.
-    Short,
-    /// No bytes.
-    Empty,
-    /// Bytes that do not decode.
-    Garbage,
-    /// Another size than was agreed on.
-    WrongSize,
-    /// A timestamp or sequence number that goes backward.
-    Backward,
-    /// Too old to be decided on.
-    Stale,
-    /// The same picture again and again.
-    Frozen,
-    /// The driver marked it as damaged.
-    Marked,
-}
-
-impl FaultyFrame {
-    /// All kinds.
-    pub const ALL: [Self; 8] = [
-        Self::Short,
-        Self::Empty,
-        Self::Garbage,
-        Self::WrongSize,
-        Self::Backward,
-        Self::Stale,
-        Self::Frozen,
-        Self::Marked,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Short => "short",
-            Self::Empty => "empty",
-            Self::Garbage => "garbage",
-            Self::WrongSize => "wrong_size",
-            Self::Backward => "backward",
-            Self::Stale => "stale",
-            Self::Frozen => "frozen",
-            Self::Marked => "marked",
-        }
-    }
-}
-
 /// How a decision came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecisionKind {
@@ -159,6 +113,11 @@ impl Counter {
     /// So many more.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// As many as another counter says.
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
     }
 
     /// How many.
@@ -244,16 +203,21 @@ pub struct Metrics {
     pub mqtt_connected: Gauge,
     /// Whether the wall clock is synced.
     pub clock_synced: Gauge,
-    faulty: [Counter; FaultyFrame::ALL.len()],
+    faulty: [Counter; FAULT_KINDS.len()],
     decisions: [Counter; DecisionKind::ALL.len()],
     stages: [Histogram; Stage::ALL.len()],
     info: Mutex<Info>,
 }
 
 impl Metrics {
-    /// A frame was faulty and was not decided on.
-    pub fn faulty(&self, kind: FaultyFrame) {
-        self.faulty[kind as usize].add_one();
+    /// What the camera's feed has counted since the start.
+    pub fn camera(&self, counts: &Counts) {
+        self.frames.set(counts.arrived);
+        self.dropped.set(counts.skipped + counts.missed);
+        self.reopens.set(counts.opened.saturating_sub(1));
+        for (kind, count) in self.faulty.iter().zip(counts.faulty) {
+            kind.set(count);
+        }
     }
 
     /// A decision was made.

@@ -13,10 +13,15 @@ pub mod canvas;
 mod chrome;
 mod control;
 mod desk;
+pub mod dimming;
+pub mod display;
+pub mod drm;
+pub mod framebuffer;
 pub mod layout;
 mod live;
 pub mod logo;
 mod painter;
+pub mod panel;
 pub mod png;
 mod preview;
 mod scene;
@@ -24,9 +29,12 @@ pub mod settings;
 pub mod shape;
 mod sign;
 mod still;
+pub mod target;
 pub mod text;
 pub mod theme;
 mod view;
+#[cfg(feature = "window")]
+pub mod window;
 pub mod words;
 
 use std::sync::Arc;
@@ -264,7 +272,7 @@ impl Screen {
         let mut painter = Painter::new(&self.kit);
         let shift = burn_in::shift(chrome.now, self.burn_in_shift_px);
         match view {
-            View::Idle => painter.idle(chrome.time_of_day, shift),
+            View::Idle => painter.idle(chrome.time_of_day, chrome.badged(), shift),
             View::Looking {
                 preview,
                 hint,
@@ -291,7 +299,7 @@ impl Screen {
                 done,
                 wanted,
             } => painter.enrolling(preview, name, (*done, *wanted)),
-            View::Enrolled { preview, name } => painter.enrolled(preview, name),
+            View::Enrolled { preview, name } => painter.enrolled(Some(preview), name),
             View::Fault { cause, remedy } => painter.fault(cause, remedy, shift),
             View::Updating { progress } => painter.updating(*progress, shift),
         }
@@ -320,6 +328,16 @@ impl Screen {
             .collect()
     }
 
+    /// What is written on the screen while `view` is shown, paragraph by paragraph, and where it is read.
+    pub fn written(&self, view: &View<'_>, chrome: &Chrome<'_>) -> Vec<(String, Rectangle)> {
+        self.lay_down(view, chrome).written()
+    }
+
+    /// The words it says.
+    pub fn words(&self) -> &Words {
+        &self.kit.words
+    }
+
     /// How many pages a consent text takes on this screen, at least 1.
     pub fn consent_pages(&self, text: &str) -> usize {
         desk::consent_pages(&self.kit, text)
@@ -327,12 +345,17 @@ impl Screen {
 }
 
 fn layout(width: u32, height: u32) -> Result<Layout, ScreenSizeError> {
+    check_size(width, height).map(|()| Layout::new(Size::new(width, height)))
+}
+
+/// Refuses what is too small, too large or too square.
+fn check_size(width: u32, height: u32) -> Result<(), ScreenSizeError> {
     let (long, short) = (width.max(height), width.min(height));
     let fits = (800..=3840).contains(&long)
         && (480..=2160).contains(&short)
         && u64::from(long) * 4 >= u64::from(short) * 5;
     if fits {
-        Ok(Layout::new(Size::new(width, height)))
+        Ok(())
     } else {
         Err(ScreenSizeError { width, height })
     }

@@ -5,7 +5,7 @@
 //!                    a face                 3 of 5 agree, live: `Greeted`
 //!        ┌──────┐ ───────────► ┌─────────┐ ─────────────────────────────► ┌──────────┐
 //!   ────►│ Idle │              │ Looking │ ◄───────────────────────────── │ Greeting │◄──┐
-//!        └──────┘ ◄─────────── └─────────┘   votes against it weigh 3,    └──────────┘   │
+//!        └──────┘ ◄─────────── └─────────┘   votes against it weigh 2.4,  └──────────┘   │
 //!          ▲  ▲     face gone   │ │ ▲ │ ▲    or another face             live and seen │ │ asked again
 //!          │  │         5 unsure│ │ │ │ │                              to be the same  │ ▼
 //!          │  │          ┌──────▼┐│ │ │ └──── as from Greeting ──── ┌──────────┐ ──────┘
@@ -27,7 +27,8 @@
 //! nothing flaps; `Left` ends a presence of which anything was reported.
 //!
 //! A greeting stays while its face stays; it falls as soon as the face is replaced, and after votes in a row that do not
-//! speak for it ([`crate::consensus`]). After a check of liveness it takes one more vote for the name: who passed the
+//! speak for it ([`crate::consensus`]). Whenever nobody looked for a while it takes one more vote for the name before
+//! it is shown: when a face comes back, when it becomes its turn, and after a check of liveness, as who passed the
 //! check must be who was recognized.
 
 use std::time::Duration;
@@ -135,6 +136,10 @@ pub enum Event {
     Unknown {
         /// Distance of the latest probe to the nearest template of anybody, absent in an empty gallery.
         nearest: Option<SquaredL2>,
+        /// The most that would have been a match.
+        threshold: Threshold,
+        /// One stranger in so many is taken for somebody in this gallery; none where that was not measured.
+        one_in: Option<f64>,
     },
     /// A face was recognized that is not a living person's; whose is not told.
     NotLive,
@@ -189,9 +194,19 @@ struct Evidence {
     refusal_reported: bool,
     /// Since when it is known to be a living person's.
     live_since: Option<Timestamp>,
+    /// Only a name that a vote has spoken for since then is believed.
+    trusted_from: Timestamp,
 }
 
 impl Evidence {
+    /// Whether this name, which was agreed on, may be shown: seen again since nobody looked, and, the first time, agreed
+    /// on by the present votes.
+    fn supports(&self, identity: IdentityId) -> bool {
+        let seen_again = self.consensus.confirmed() >= Some(self.trusted_from);
+        let agreed = self.consensus.agreed() == Some(identity);
+        seen_again && (agreed || self.greeted.contains(&identity))
+    }
+
     fn was_reported(&self) -> bool {
         !self.greeted.is_empty() || self.unknown_reported || self.refusal_reported
     }
@@ -204,6 +219,8 @@ pub struct Session {
     state: State,
     evidence: Vec<Evidence>,
     subject: Option<TrackId>,
+    /// Whether the subject was not seen in the step before.
+    lost: bool,
     threshold: Threshold,
     one_in: Option<f64>,
 }
@@ -216,6 +233,7 @@ impl Session {
             state: State::Idle,
             evidence: Vec::new(),
             subject: None,
+            lost: false,
             threshold,
             one_in,
         }
@@ -269,8 +287,10 @@ impl Session {
                 None => true,
                 Some(evidence) => match evidence.consensus.verdict() {
                     Verdict::Undecided | Verdict::NotSure => true,
-                    Verdict::Agreed(_) => evidence.consensus.in_doubt(),
-                    Verdict::Unknown => false,
+                    Verdict::Agreed(identity) => {
+                        evidence.consensus.in_doubt() || !evidence.supports(identity)
+                    }
+                    Verdict::Unknown => evidence.consensus.is_leaning(),
                 },
             }
     }
@@ -290,7 +310,10 @@ impl Session {
     /// backwards.
     pub fn step(&mut self, now: Timestamp, seen: Seen, liveness: Liveness) -> Vec<Event> {
         match seen {
-            Seen::Lost => Vec::new(),
+            Seen::Lost => {
+                self.lost = true;
+                Vec::new()
+            }
             Seen::Nobody => {
                 self.subject = None;
                 if self.shown_long_enough(now) {
@@ -337,22 +360,24 @@ impl Session {
                 return Vec::new();
             }
         };
+        let supported = evidence.supports(identity);
         // The vote that speaks for the name must not be older than the check that was passed.
         let same = evidence.consensus.confirmed() >= evidence.live_since;
         match liveness {
-            Liveness::Off => self.greet(now, track, identity),
-            Liveness::Live if same => self.greet(now, track, identity),
+            Liveness::Off if supported => return self.greet(now, track, identity),
+            Liveness::Live if supported && same => return self.greet(now, track, identity),
+            Liveness::Refused => return self.refuse(now, track),
+            Liveness::Off => {
+                let hint = hint.unwrap_or(Hint::HoldStill);
+                self.state = State::Looking { hint };
+            }
             Liveness::Live => {
                 let prompt = Prompt::HoldStill;
                 self.state = State::Checking { prompt };
-                Vec::new()
             }
-            Liveness::Pending(prompt) => {
-                self.state = State::Checking { prompt };
-                Vec::new()
-            }
-            Liveness::Refused => self.refuse(now, track),
+            Liveness::Pending(prompt) => self.state = State::Checking { prompt },
         }
+        Vec::new()
     }
 
     fn greet(&mut self, now: Timestamp, track: TrackId, identity: IdentityId) -> Vec<Event> {
@@ -387,8 +412,11 @@ impl Session {
         if std::mem::replace(&mut evidence.unknown_reported, true) {
             return Vec::new();
         }
+        let nearest = evidence.nearest;
         vec![Event::Unknown {
-            nearest: evidence.nearest,
+            nearest,
+            threshold: self.threshold,
+            one_in: self.one_in,
         }]
     }
 
@@ -407,9 +435,16 @@ impl Session {
         }
     }
 
-    /// It is this face's turn. What was agreed on about it long ago, while nobody looked, is not believed any more.
+    /// It is this face's turn. What was agreed on while nobody looked must be seen again; what was agreed on long ago is
+    /// not believed any more.
     fn turn_to(&mut self, now: Timestamp, track: TrackId) {
-        if self.subject == Some(track) {
+        let found_again = std::mem::take(&mut self.lost);
+        let turned = self.subject != Some(track);
+        if !turned && !found_again {
+            return;
+        }
+        self.entry(track).trusted_from = now;
+        if !turned {
             return;
         }
         self.subject = Some(track);
@@ -418,10 +453,8 @@ impl Session {
         };
         let window = Duration::from_millis(self.rules.consensus.window_ms);
         let consensus = &mut self.entry(track).consensus;
-        if consensus
-            .confirmed()
-            .is_some_and(|confirmed| now.since(confirmed) > window)
-        {
+        let old = |confirmed| now.since(confirmed) > window;
+        if consensus.confirmed().is_some_and(old) {
             consensus.clear();
         }
     }
@@ -449,6 +482,7 @@ impl Session {
                     unknown_reported: false,
                     refusal_reported: false,
                     live_since: None,
+                    trusted_from: Timestamp::default(),
                 });
                 self.evidence.len() - 1
             }

@@ -36,6 +36,11 @@ impl TrackId {
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
+
+    /// The bare number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// When another person becomes the one the kiosk deals with.

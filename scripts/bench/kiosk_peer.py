@@ -31,7 +31,7 @@ def main(detector, embedder, recording, frames, templates):
     name = network.get_inputs()[0].name
     gallery = numpy.random.default_rng(1).normal(size=(templates, 128)).astype(numpy.float32)
     gallery /= numpy.linalg.norm(gallery, axis=1, keepdims=True)
-    stages = {name: [] for name in ("decode", "detect", "align", "embed", "match", "whole")}
+    stages = {name: [] for name in ("decode", "detect", "align", "embed", "match", "decision")}
     found = 0
     for number in range(WARM_UP + frames):
         times = [time.perf_counter()]
@@ -54,7 +54,7 @@ def main(detector, embedder, recording, frames, templates):
             continue
         for stage, begin, end in zip(stages, times, times[1:]):
             stages[stage].append(end - begin)
-        stages["whole"].append(times[-1] - times[0])
+        stages["decision"].append(times[-1] - times[0])
         found += faces is not None
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     report = {stage: {label: 1000 * float(numpy.quantile(took, share)) for label, share in shares.items()}

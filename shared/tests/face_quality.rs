@@ -7,10 +7,13 @@ mod skip;
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 
 use image::RgbImage;
 use shared::quality::{Appearance, Defect, Placement, QualityLimits};
-use shared::{Detection, Frame, Landmarks, Point, Preprocessing, Rect, picture};
+use shared::{
+    Detection, Embedder, Frame, Landmarks, Point, Preprocessing, Rect, SquaredL2, picture,
+};
 use skip::data;
 
 /// Of so many pictures one is measured where all would take too long.
@@ -105,7 +108,7 @@ fn portraits(wanted: impl Fn(usize, &str) -> bool) -> Option<Vec<Portrait>> {
             entry.read_to_end(&mut bytes).unwrap();
             portraits.push(Portrait {
                 name: name.to_owned(),
-                frame: picture::decode(&bytes, std::path::Path::new(name)).unwrap(),
+                frame: picture::decode(&bytes, Path::new(name)).unwrap(),
                 detection: *detection,
             });
         }
@@ -176,7 +179,7 @@ fn pictures_made_worse_are_refused_for_what_was_done_to_them() {
     };
     let limits = QualityLimits::default();
     let changes: [(&str, Change, Defect, f64); 9] = [
-        ("small", |p| p.shrunk(80), Defect::TooSmall, 0.95),
+        ("small", |p| p.shrunk(72), Defect::TooSmall, 0.95),
         (
             "blurred",
             |p| p.with(|pixels, _| *pixels = image::imageops::fast_blur(pixels, 4.0)),
@@ -356,5 +359,85 @@ fn quantiles_of_every_measure() {
     println!("refused: {any:.4}");
     for (defect, share) in each {
         println!("  {defect:?}: {share:.4}");
+    }
+}
+
+#[test]
+#[ignore = "a measurement with a network; prints what the least gap to the next person was chosen by"]
+fn gaps_to_the_next_person() {
+    /// People in a gallery, with one picture each; as many more galleries are made of others.
+    const PEOPLE: usize = 100;
+    const GALLERIES: usize = 3;
+    let manifest = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../models/usher-small.toml"
+    ));
+    if !manifest.exists() {
+        return skip::skip("models/usher-small.toml is missing");
+    }
+    let mut embedder = Embedder::load(manifest).unwrap();
+    let recipe = embedder.manifest().preprocessing.clone();
+    let number = |name: &str| name.rsplit('_').next().unwrap().to_owned();
+    let wanted = |_: usize, name: &str| ["0001.jpg", "0002.jpg"].contains(&number(name).as_str());
+    let Some(portraits) = portraits(wanted) else {
+        return;
+    };
+    let person = |portrait: &Portrait| portrait.name.split('/').next().unwrap().to_owned();
+    // The folders come in no order of names; pictures of one person lie together.
+    let pairs: Vec<(&Portrait, &Portrait)> = portraits
+        .windows(2)
+        .filter(|pair| person(&pair[0]) == person(&pair[1]))
+        .map(|pair| (&pair[0], &pair[1]))
+        .step_by(2)
+        .take(PEOPLE * GALLERIES)
+        .collect();
+    let mut embed = |portrait: &Portrait| {
+        let face = recipe
+            .align(&portrait.frame, &portrait.detection.landmarks)
+            .unwrap();
+        embedder.embed(&recipe.normalize(&face)).unwrap()
+    };
+    let faces: Vec<_> = pairs
+        .iter()
+        .map(|(first, second)| (embed(first), embed(second)))
+        .collect();
+    for point in ["verify", "duplicate-check", "greet"] {
+        let threshold = embedder
+            .manifest()
+            .operating_point(point)
+            .unwrap()
+            .threshold;
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        for gallery in 0..GALLERIES {
+            let known = gallery * PEOPLE..(gallery + 1) * PEOPLE;
+            for (probe, (_, face)) in faces.iter().enumerate() {
+                let mut near: Vec<(f32, usize)> = known
+                    .clone()
+                    .map(|person| (SquaredL2::between(face, &faces[person].0).value(), person))
+                    .collect();
+                near.sort_by(|a, b| a.0.total_cmp(&b.0));
+                if near[0].0 <= threshold.value() {
+                    let gaps = if near[0].1 == probe {
+                        &mut right
+                    } else {
+                        &mut wrong
+                    };
+                    gaps.push(near[1].0 - near[0].0);
+                }
+            }
+        }
+        println!(
+            "{point}: named rightly {}, wrongly {}",
+            right.len(),
+            wrong.len()
+        );
+        for least in [0.01, 0.02, 0.05, 0.1, 0.2] {
+            let below = |gaps: &[f32]| gaps.iter().filter(|gap| **gap < least).count();
+            println!(
+                "  gap below {least}: {} rightly, {} wrongly",
+                below(&right),
+                below(&wrong)
+            );
+        }
     }
 }

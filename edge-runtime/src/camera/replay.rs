@@ -1,5 +1,7 @@
 //! A folder of pictures as a camera: natural name order, and a clock that only the frames move.
 
+pub(crate) mod paced;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::picture::{self, PictureError};
 
 use super::{Camera, CameraError, Captured};
-use crate::clock::FrameClock;
+use crate::clock::{FrameClock, Timestamp};
 
 /// Frames per second of a recording that does not say.
 pub const DEFAULT_FRAMES_PER_SECOND: f64 = 10.0;
@@ -19,11 +21,24 @@ pub const TIMING_FILE: &str = "timing.toml";
 const ENDINGS: [&str; 5] = ["bmp", "jpeg", "jpg", "png", "webp"];
 
 /// What [`TIMING_FILE`] holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timing {
-    /// Frames per second, 0.1 to 1000.
+    /// Frames per second, 0.1 to 1000; of a recording with times of its own, about.
     pub frames_per_second: f64,
+    /// When each frame was taken, in milliseconds, never falling; without it all are the same time apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<Vec<u64>>,
+}
+
+impl Timing {
+    /// Frames that are all the same time apart.
+    pub fn steady(frames_per_second: f64) -> Self {
+        Self {
+            frames_per_second,
+            at_ms: None,
+        }
+    }
 }
 
 /// Why a recording cannot be replayed.
@@ -67,11 +82,12 @@ pub enum ReplayError {
 pub struct Replay {
     pictures: Vec<PathBuf>,
     clock: FrameClock,
+    at_ms: Option<Vec<u64>>,
     next: usize,
 }
 
 impl Replay {
-    /// Lists the pictures of `folder`; `frames_per_second` goes before the recording's own rate.
+    /// Lists the pictures of `folder`; `frames_per_second` goes before the recording's own rate and times.
     pub fn open(folder: &Path, frames_per_second: Option<f64>) -> Result<Self, CameraError> {
         let refuse = |source| ReplayError::Folder {
             path: folder.to_owned(),
@@ -97,15 +113,33 @@ impl Replay {
             .into());
         }
         alphanumeric_sort::sort_path_slice(&mut pictures);
-        let rate = match frames_per_second {
-            Some(rate) => rate,
-            None => timing(&folder.join(TIMING_FILE))?,
+        let timing = match frames_per_second {
+            Some(rate) => Timing::steady(rate),
+            None => timing(&folder.join(TIMING_FILE), pictures.len())?,
         };
         Ok(Self {
             pictures,
-            clock: FrameClock::new(rate)?,
+            clock: FrameClock::new(timing.frames_per_second)?,
+            at_ms: timing.at_ms,
             next: 0,
         })
+    }
+
+    /// When frame `number` was taken.
+    fn at(&self, number: usize) -> Timestamp {
+        let own = self.at_ms.as_ref().and_then(|at_ms| at_ms.get(number));
+        own.map_or_else(
+            || self.clock.at(number as u64),
+            |at| Timestamp::from_millis(*at),
+        )
+    }
+
+    /// All frames and when they were taken.
+    pub(crate) fn frames(&self) -> Vec<(PathBuf, Timestamp)> {
+        let pictures = self.pictures.iter().cloned().enumerate();
+        pictures
+            .map(|(number, path)| (path, self.at(number)))
+            .collect()
     }
 }
 
@@ -115,11 +149,12 @@ impl Camera for Replay {
             return Ok(None);
         };
         let frame = picture::read(path).map_err(ReplayError::from)?;
+        let at = self.at(self.next);
         let number = self.next as u64;
         self.next += 1;
         Ok(Some(Captured {
             frame,
-            at: self.clock.at(number),
+            at,
             number,
             origin: path.display().to_string(),
         }))
@@ -134,21 +169,34 @@ fn is_picture(path: &Path) -> bool {
     })
 }
 
-fn timing(path: &Path) -> Result<f64, CameraError> {
+fn timing(path: &Path, frames: usize) -> Result<Timing, CameraError> {
     let wrong = |reason: String| ReplayError::Timing {
         path: path.to_owned(),
         reason,
     };
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let timing: Timing =
-                toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
-            FrameClock::new(timing.frames_per_second).map_err(|error| wrong(error.to_string()))?;
-            Ok(timing.frames_per_second)
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Timing::steady(DEFAULT_FRAMES_PER_SECOND));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DEFAULT_FRAMES_PER_SECOND),
-        Err(error) => Err(wrong(error.to_string()).into()),
+        Err(error) => return Err(wrong(error.to_string()).into()),
+    };
+    let timing: Timing =
+        toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+    FrameClock::new(timing.frames_per_second).map_err(|error| wrong(error.to_string()))?;
+    if let Some(at_ms) = &timing.at_ms {
+        if at_ms.len() != frames {
+            return Err(wrong(format!(
+                "at_ms with {} times for {frames} pictures",
+                at_ms.len()
+            ))
+            .into());
+        }
+        if !at_ms.is_sorted() {
+            return Err(wrong("at_ms with a time before the one before it".to_owned()).into());
+        }
     }
+    Ok(timing)
 }
 
 #[cfg(test)]
@@ -182,6 +230,23 @@ mod tests {
             ));
         }
         assert_eq!(seen, [(0, 0, 3), (1, 250, 2), (2, 500, 1)]);
+    }
+
+    #[test]
+    fn frames_may_have_times_of_their_own() {
+        let folder = folder_with(&["1.png", "2.png", "3.png"]);
+        let timing = folder.path().join(TIMING_FILE);
+        std::fs::write(&timing, "frames_per_second = 30\nat_ms = [5, 40, 900]").unwrap();
+        let mut replay = Replay::open(folder.path(), None).unwrap();
+        for expected in [5, 40, 900] {
+            assert_eq!(replay.next_frame().unwrap().unwrap().at.millis(), expected);
+        }
+        for (times, word) in [("[5, 40]", "2 times for 3"), ("[5, 40, 39]", "before")] {
+            std::fs::write(&timing, format!("frames_per_second = 30\nat_ms = {times}")).unwrap();
+            let message = Replay::open(folder.path(), None).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+        assert!(Replay::open(folder.path(), Some(4.0)).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod output;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -22,7 +23,7 @@ use shared::pipeline::{Pipeline, PipelineError};
 use super::consent::{ConsentTerm, ConsentText};
 use super::sealing::{Held, NewGallery, Operator, by, now};
 use super::table::{Who, called, counted, day, fields};
-use super::{Eyes, ScreenTarget};
+use super::{Eyes, PngTarget};
 use crate::camera::{Camera, CameraSource, Captured};
 use crate::clock::Timestamp;
 use crate::enrollment::{Chosen, Enrollment, ONE_OUTLIER_IN};
@@ -33,6 +34,9 @@ use output::Output;
 
 /// How far behind the gallery's newest record a clock may be: two devices' difference, not a clock that fell to 1970.
 const MOST_BEHIND_SECONDS: u64 = 3600;
+
+/// How long a live camera is looked at: a willing person needs a third of it.
+const LIVE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -81,7 +85,7 @@ pub(super) struct Enroll {
     agreement_point: String,
     /// Draw the enrollment too: png:DIR, one file for each template and one for the end
     #[arg(long, value_name = "TARGET")]
-    screen: Option<ScreenTarget>,
+    screen: Option<PngTarget>,
     /// Add the event to the end of this file
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -139,9 +143,12 @@ impl Enroll {
             .transpose()?;
         let mut output = Output::open(&self.eyes, self.screen.as_ref())?;
 
-        let CameraSource::Replay(folder) = &self.eyes.camera;
-        let mut enrollment = Enrollment::new(config.enrollment, folder.display().to_string());
-        let mut camera = self.eyes.camera.open(self.eyes.fps)?;
+        let place = match &self.eyes.camera {
+            CameraSource::Replay(folder) => folder.display().to_string(),
+            live => live.to_string(),
+        };
+        let mut enrollment = Enrollment::new(config.enrollment, place);
+        let mut camera = self.eyes.camera.open_with(self.eyes.fps, &config.camera)?;
         let title = deed.title(gallery);
         let last = self.watch(
             camera.as_mut(),
@@ -251,6 +258,7 @@ impl Enroll {
         title: &str,
     ) -> anyhow::Result<Option<Captured>> {
         let mut last = None;
+        let begin = Instant::now();
         while let Some(captured) = camera.next_frame()? {
             let detections = pipeline.detect(&captured.frame)?;
             if let Some(face) = enrollment.look(&detections, &captured.origin)? {
@@ -271,7 +279,13 @@ impl Enroll {
                 }
                 output.progress(&preview, captured.number, title, enrollment.progress())?;
             }
+            // A live camera has no end of its own.
+            let enough = enrollment.progress().0 >= enrollment.progress().1;
+            let ends = self.eyes.camera.is_live() && (enough || begin.elapsed() > LIVE);
             last = Some(captured);
+            if ends {
+                break;
+            }
         }
         Ok(last)
     }

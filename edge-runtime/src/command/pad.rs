@@ -13,8 +13,9 @@ use crate::camera::replay::Replay;
 use crate::kiosk::largest;
 use crate::liveness::challenge::Challenge;
 use crate::liveness::config::LivenessConfig;
+use crate::liveness::guard::Need;
 use crate::liveness::presentation::collection::{Collection, Group};
-use crate::liveness::presentation::report::{Findings, Report, config_digest};
+use crate::liveness::presentation::report::{Findings, Report, config_digest, refuse_existing};
 use crate::liveness::presentation::{Presentation, Tally};
 use crate::liveness::setup;
 
@@ -76,6 +77,7 @@ impl Pad {
 impl PadReport {
     fn execute(&self) -> anyhow::Result<()> {
         let config = self.liveness()?;
+        refuse_existing(&self.out)?;
         let base = self.config.parent().unwrap_or(Path::new(""));
         let collection = Collection::open(&self.folder)?;
         collection.check(self.rate)?;
@@ -133,12 +135,14 @@ impl PadReport {
             let reason = error.message().trim().replace('\n', " ");
             anyhow::anyhow!("expected settings in {name}, found: {reason}; correct the file")
         })?;
-        if setup::status(&liveness)
-            .iter()
-            .all(|check| check.need == crate::liveness::guard::Need::Off)
-        {
+        liveness.check().map_err(|reason| {
+            anyhow::anyhow!("expected settings in {name}, found: {reason}; correct the file")
+        })?;
+        let off = |check: &setup::CheckStatus| check.need == Need::Off;
+        if setup::status(&liveness).iter().all(off) {
             bail!(
-                "expected a liveness check that is on in {name}, found all off; set need = \"required\" under [liveness.flash] or another"
+                "expected a liveness check that is on in {name}, found all off; set need = \"required\" under \
+                 [liveness.flash] or another"
             );
         }
         Ok(liveness)

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
@@ -137,9 +137,14 @@ fn costs() -> anyhow::Result<Costs> {
         memory_kib: Costs::MEMORY_KIB,
         passes: 2,
     };
-    let started = Instant::now();
-    two_passes.hash(&Secret::new("00000000"), &[0; 16])?;
-    Ok(Costs::taking_a_quarter_second(started.elapsed()))
+    // The fastest of three: a device that is busy now would get a PIN that is cheap to guess.
+    let mut fastest = Duration::MAX;
+    for _ in 0..3 {
+        let started = Instant::now();
+        two_passes.hash(&Secret::new("00000000"), &[0; 16])?;
+        fastest = fastest.min(started.elapsed());
+    }
+    Ok(Costs::taking_a_quarter_second(fastest))
 }
 
 fn private_folder(path: &Path) -> anyhow::Result<()> {

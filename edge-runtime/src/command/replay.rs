@@ -113,10 +113,7 @@ impl Make {
                 .map_err(io::Error::other)?;
             std::fs::write(folder.join(format!("frame-{number:04}.jpg")), bytes)?;
         }
-        let timing = toml::to_string(&Timing {
-            frames_per_second: self.fps,
-        })
-        .map_err(io::Error::other)?;
+        let timing = toml::to_string(&Timing::steady(self.fps)).map_err(io::Error::other)?;
         std::fs::write(folder.join(TIMING_FILE), timing)
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Operator {
 }
 
 /// How a gallery that is not there yet is made.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct NewGallery {
     /// A new gallery turns all templates by a secret rotation, so that another site's cannot be linked with them
     #[arg(long)]

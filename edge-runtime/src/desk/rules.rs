@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shared::gallery::MAX_TEMPLATES;
 use shared::gallery::consent::MAX_WORDS_BYTES;
 
+use super::consent::{self, ConsentTextError};
 use super::guided::GuidedRules;
 use crate::input::layout::Layout;
 
@@ -56,6 +57,17 @@ impl Default for DeskRules {
 }
 
 impl DeskRules {
+    /// The text that people agree to.
+    ///
+    /// # Errors
+    /// [`ConsentTextError`] when its file cannot be read.
+    pub fn text(&self) -> Result<String, ConsentTextError> {
+        match &self.consent_text {
+            None => Ok(consent::STANDARD.to_owned()),
+            Some(path) => consent::read(path),
+        }
+    }
+
     /// Whether everything is in its range.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ impl Rig {
             judgement(),
             agreement(),
             consent::STANDARD.to_owned(),
-            Words::default(),
+            Words::of(crate::screen::words::Language::En),
         );
         Self {
             desk,
@@ -548,6 +548,42 @@ fn whoever_is_chosen_from_the_list_has_to_be_it() {
         );
         rig.serve();
         assert!(rig.kept.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn whoever_is_closer_to_somebody_else_is_not_who_was_chosen() {
+    // Eve looks much like Ada: close enough to be one of her faces.
+    let eve = shared::embedding::Embedding::from_raw(vec![1.0, 0.0, 0.45, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let eve = eve.unwrap();
+    for (is_known, expected) in [(false, None), (true, Some("closer to somebody else"))] {
+        let mut rig = Rig::new();
+        if is_known {
+            let mut known = enrollee("Eve", 0);
+            known.templates[0].embedding = eve.clone();
+            rig.gallery.enroll(&known).unwrap();
+        }
+        rig.unlock();
+        for input in [
+            Input::Choice(1),
+            Input::Enter,
+            Input::Choice(0),
+            Input::Choice(0),
+        ] {
+            rig.give(input);
+        }
+        for _ in 0..20 {
+            rig.pass(100);
+            let mut shown = glance(0, 0.0, 0.0);
+            if let Some(face) = &mut shown.face {
+                face.embedding = Some(eve.clone());
+            }
+            rig.show(&shown);
+        }
+        match expected {
+            None => assert!(matches!(rig.view(), Some(DeskView::Guided { done: 1, .. }))),
+            Some(words) => assert!(rig.failure().contains(words), "{}", rig.failure()),
+        }
     }
 }
 

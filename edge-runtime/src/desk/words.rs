@@ -1,10 +1,12 @@
-//! What the desk says: English, unless a language file says it otherwise.
+//! What the desk says, in a language: one sentence for each key, read from a file.
 
 use serde::{Deserialize, Serialize};
 
+use crate::screen::words::Language;
+
 /// The desk's sentences. `{name}`, `{chance}` and such stand for what is put in there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "each is its own sentence")]
 pub struct Words {
     pub menu: String,
@@ -41,45 +43,14 @@ pub struct Words {
     pub mask: String,
 }
 
-impl Default for Words {
-    fn default() -> Self {
-        let own = str::to_owned;
-        Self {
-            menu: own("What would you like to do?"),
-            menu_body: own("Signed in as {operator}"),
-            enroll: own("Enroll somebody"),
-            add: own("Add an appearance"),
-            lock: own("Lock"),
-            cancel: own("Cancel"),
-            yes: own("Yes"),
-            no: own("No"),
-            date: own("Is today {date}?"),
-            date_body: own(
-                "The device has not been used since {newest}. How long a consent lasts depends on the date.",
-            ),
-            name_taken: own("Somebody of this name is enrolled already"),
-            name_unfit: own("Type a name of 1 to 100 letters"),
-            alike: own("This looks like {name}"),
-            alike_body: own("{chance}Is it the same person?"),
-            same_person: own("Same person: add this appearance"),
-            different: own("Somebody else, perhaps a twin"),
-            confirm: own("Is this {name}?"),
-            confirm_body: own("What is taken now is added to {name}."),
-            from_list: own("No, choose from the list"),
-            who: own("Who is it?"),
-            who_body: own("Page {page} of {pages}"),
-            nobody_so_called: own("Nobody's name has these letters"),
-            more: own("More names"),
-            before: own("Names before"),
-            what_is_new: own("What is different?"),
-            what_is_new_body: own("It is noted with the new appearance of {name}."),
-            nothing_special: own("Nothing special"),
-            glasses: own("Glasses"),
-            no_glasses: own("No glasses"),
-            beard: own("Beard or hair"),
-            headwear: own("Hat or scarf"),
-            mask: own("Mask"),
-        }
+impl Words {
+    /// The desk's words in a language.
+    pub fn of(language: Language) -> Self {
+        let text = match language {
+            Language::En => include_str!("../../assets/words/desk/en.toml"),
+            Language::De => include_str!("../../assets/words/desk/de.toml"),
+        };
+        toml::from_str(text).expect("words of our own are sound: a test reads them all")
     }
 }
 
@@ -112,6 +83,31 @@ pub(super) fn fill(sentence: &str, parts: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_language_puts_the_same_things_in() {
+        let placeholders = |text: &str| -> Vec<Vec<String>> {
+            let table: toml::Table = toml::from_str(text).unwrap();
+            let of = |sentence: &str| {
+                let mut found: Vec<String> = sentence
+                    .split('{')
+                    .skip(1)
+                    .map(|rest| rest.split('}').next().unwrap_or_default().to_owned())
+                    .collect();
+                found.sort();
+                found
+            };
+            table
+                .values()
+                .map(|value| of(value.as_str().unwrap()))
+                .collect()
+        };
+        let text = |language| toml::to_string(&Words::of(language)).unwrap();
+        let english = placeholders(&text(Language::En));
+        for language in Language::ALL {
+            assert_eq!(placeholders(&text(language)), english, "{language:?}");
+        }
+    }
 
     #[test]
     fn names_stay_names() {

@@ -468,7 +468,7 @@ mod tests {
             let _ = sender.send(notice);
         })
         .unwrap();
-        let mut next = || short(&[notices.recv_timeout(Duration::from_secs(20)).unwrap()]);
+        let next = || short(&[notices.recv_timeout(Duration::from_secs(20)).unwrap()]);
         handle.greet(greeting(now));
         assert_eq!(next(), "opened");
         handle.greet(Greeting {

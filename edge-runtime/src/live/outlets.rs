@@ -85,8 +85,15 @@ impl Outlets {
             DoorOutput::Command => keeper::keep(config, CommandHook::new(config), clocks, tell)?,
         };
         self.held().door = Some(handle);
-        self.board.update(|status| status.door = "closed".to_owned());
+        self.board
+            .update(|status| status.door = "closed".to_owned());
         Ok(())
+    }
+
+    /// The clocks are judged by this from now on.
+    pub(crate) fn judge_clocks_by(&self, judge: ClockJudge) {
+        self.held().judge = judge;
+        self.look_at_clocks();
     }
 
     /// Looks at the clocks; returns the time that is believed.
@@ -119,9 +126,10 @@ impl Outlets {
 
     /// Something happened.
     pub(crate) fn tell(&self, happening: Happening<'_>) {
-        let now = self.clocks.now();
+        let (now, moment) = (self.clocks.now(), self.clocks.moment());
         let mut held = self.held();
-        let judged = held.judged;
+        // This very moment, as far as the clocks were believed when they were last looked at.
+        let judged = held.judged.map(|judged| Judged { moment, ..judged });
         if let Some(mqtt) = &held.mqtt {
             mqtt.tell(now, judged.as_ref(), &happening);
         }
@@ -138,12 +146,12 @@ impl Outlets {
                 Event::Greeted { .. } => Some(DecisionKind::Greeted),
                 Event::Unknown { .. } => Some(DecisionKind::Unknown),
                 Event::NotLive => Some(DecisionKind::NotLive),
-                Event::Left { .. } => None,
+                Event::Left => None,
             };
             if let Some(kind) = kind {
                 self.metrics.decided(kind);
             }
-            self.tell(event.happening(gallery, on.frame));
+            self.tell(Happening::of(event, gallery, on.frame));
             if let Event::Greeted { identity, .. } = event
                 && let Some(known) = gallery.identity(*identity)
             {

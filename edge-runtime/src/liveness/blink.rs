@@ -66,6 +66,9 @@ const LONGEST_FRAME_MS: u64 = 90;
 /// Distances between the eyes that the face may move during a blink.
 const MOST_MOVED: f32 = 0.12;
 
+/// Frames that may be lost before it is given up.
+const MOST_LOST: usize = 5;
+
 /// Rows and columns of samples in a patch.
 const GRID: (u32, u32) = (24, 24);
 
@@ -97,6 +100,7 @@ pub struct Blink {
     closing: Option<Closing>,
     seen: usize,
     slow_frames: usize,
+    lost_frames: usize,
 }
 
 impl Blink {
@@ -108,10 +112,12 @@ impl Blink {
             closing: None,
             seen: 0,
             slow_frames: 0,
+            lost_frames: 0,
         }
     }
 
     fn step(&mut self, now: Sharpness) {
+        self.spoil(&now);
         let Some(closing) = &mut self.closing else {
             let Some(baseline) = baseline(&self.history) else {
                 self.history.push(now);
@@ -120,10 +126,12 @@ impl Blink {
             let dropped = dropped(&now, &baseline, self.rules.least_drop);
             // One eye first: the other may follow in the next frame.
             if dropped[0] || dropped[1] {
+                // Where the face was with open eyes: another picture would not be held just there.
+                let middle = self.history.last().map_or(now.middle, |last| last.middle);
                 self.closing = Some(Closing {
                     since_ms: now.at_ms,
                     baseline,
-                    middle: now.middle,
+                    middle,
                     both: dropped[0] && dropped[1],
                     spoiled: false,
                 });
@@ -152,9 +160,7 @@ impl Blink {
             // No blink: eyes kept shut, or another light. The baseline begins anew.
             self.closing = None;
             self.history.clear();
-            return;
         }
-        self.spoil(&now);
     }
 
     /// Marks a closing during which the mouth lost its edges too, or the face moved.
@@ -162,8 +168,8 @@ impl Blink {
         if let Some(closing) = &mut self.closing {
             let mouth = now.mouth < closing.baseline[2] * (1.0 - self.rules.least_drop * HALF);
             let way = (now.middle.0 - closing.middle.0).hypot(now.middle.1 - closing.middle.1);
-            let moved = !(way <= MOST_MOVED * now.eye_distance);
-            closing.spoiled |= mouth || moved;
+            let stayed = way <= MOST_MOVED * now.eye_distance;
+            closing.spoiled |= mouth || !stayed;
         }
     }
 }
@@ -176,7 +182,7 @@ impl Check for Blink {
     fn begin(&mut self, _now: Timestamp) {
         self.history.clear();
         self.closing = None;
-        (self.seen, self.slow_frames) = (0, 0);
+        (self.seen, self.slow_frames, self.lost_frames) = (0, 0, 0);
     }
 
     fn look(&mut self, _now: Timestamp, look: &Look<'_>) -> Finding {
@@ -184,7 +190,11 @@ impl Check for Blink {
         let axes = FaceAxes::of(&look.detection.landmarks)
             .filter(|axes| axes.eye_distance_px() >= self.rules.least_eye_distance_px);
         let Some(sharpness) = axes.and_then(|axes| sharpness(look.frame, &axes, look.at)) else {
-            return inconclusive(Reason::OutOfPlace);
+            self.lost_frames += 1;
+            return match self.lost_frames > MOST_LOST {
+                true => inconclusive(Reason::OutOfPlace),
+                false => Finding::waiting(Prompt::Blink),
+            };
         };
         if let Some(last) = self.history.last().map(|last| last.at_ms)
             && self.closing.is_none()

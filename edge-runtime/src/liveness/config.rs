@@ -238,10 +238,10 @@ mod tests {
                 .all(|kind| config.need(*kind) == Need::Off)
         );
         let config =
-            read("order = [\"turn\"]\n[flash]\nneed = \"required\"\n[flash.rules]\ncolors = 6")
+            read("order = [\"turn\"]\n[flash]\nneed = \"required\"\n[flash.rules]\ncolors = 7")
                 .unwrap();
         assert_eq!(config.need(CheckKind::Flash), Need::Required);
-        assert_eq!(config.flash.rules.colors, 6);
+        assert_eq!(config.flash.rules.colors, 7);
         use CheckKind::{Blink, Flash, Net, Turn};
         assert_eq!(
             config.ordered(),

@@ -8,17 +8,22 @@
 //!   next to nothing), and
 //! - unevenly, as a curved face gives them back (paper is lit evenly; glass mirrors the screen in one place).
 //!
-//! What it cannot tell, by construction: a mask or a head of clay, which is lit as a face is; paper that is bent or cut
-//! so that it comes near a face's shape; a display that follows the sequence live. In bright rooms it cannot tell
-//! anything and says so ([`Reason::TooBright`]): a screen of 10 inches half a meter away gives about 10 lux of these
-//! colors, a lit office 300 to 500.
+//! What it cannot tell, by construction, and the tests' simulations show: a face in a room that is lit from where the
+//! screen is alone comes back as evenly as paper, and is refused. A mask or a head of clay is lit as a face is, paper bent to
+//! a face's own curve too, and a display may follow the sequence live: all these pass. A video under a sequence of six
+//! other colors that began in step passes by chance about once in 200 times. Where the room is too
+//! bright it cannot tell anything and says so ([`Reason::TooBright`], [`Reason::NoResponse`]): a screen of 10 inches half a
+//! meter away gives about 10 lux of these colors, a lit office 300 to 500. How bright a room may be on a real kiosk, whose
+//! people move and whose camera compresses, only recordings can tell; the simulation is kinder than that.
 
 mod response;
+mod rules;
 pub mod sequence;
 #[cfg(test)]
-mod simulation;
+pub(super) mod simulation;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
@@ -28,58 +33,10 @@ use super::challenge::{Challenge, FlashChallenge};
 use super::patch::{self, FaceAxes, Patch};
 use super::{Check, CheckKind, Finding, Look, Progress, Prompt, Reason};
 use crate::clock::Timestamp;
-use response::{REGIONS, Response, Sample, Step};
+use response::{REGIONS, Sample, Step};
+pub use rules::FlashRules;
 use sequence::NEUTRAL;
-
-/// Settings of the screen-flash challenge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FlashRules {
-    /// How many colors are shown, 4 to 8.
-    pub colors: usize,
-    /// Milliseconds that a color stays at least, 334 (three changes a second) to 1000.
-    pub color_ms: u64,
-    /// Milliseconds of the neutral color before, 300 to 3000.
-    pub lead_ms: u64,
-    /// Longest time from a prompt to its color in the picture that is searched, in milliseconds, 0 to 1000.
-    pub most_lag_ms: u64,
-    /// Least correlation of what came back with what was shown, 0 to 1.
-    pub least_correlation: f32,
-    /// Least strength: the screen's light on the face, were it white, as a multiple of the room's, above 0.
-    pub least_strength: f32,
-    /// Least unevenness of the strength over the face: its standard deviation over its mean, above 0.
-    pub least_unevenness: f32,
-    /// Most that the strongest place may have of the median place's strength, 1 and more.
-    pub most_brightest: f32,
-    /// Most that the standard error of a place's strength may be, over the mean strength, above 0.
-    pub most_uncertainty: f32,
-    /// Most overexposed share of a place, 0 to 1.
-    pub most_clipped: f32,
-    /// Pixels between the eyes below which it is not tried.
-    pub least_eye_distance_px: f32,
-    /// Frames with a usable face that each color needs, 2 to 30.
-    pub least_frames_per_color: usize,
-}
-
-impl Default for FlashRules {
-    /// Chosen on the simulations of the tests, and on nothing else: set them anew from `usher pad report`.
-    fn default() -> Self {
-        FlashRules {
-            colors: 5,
-            color_ms: 400,
-            lead_ms: 600,
-            most_lag_ms: 400,
-            least_correlation: 0.8,
-            least_strength: 0.03,
-            least_unevenness: 0.1,
-            most_brightest: 2.5,
-            most_uncertainty: 0.1,
-            most_clipped: 0.05,
-            least_eye_distance_px: 40.0,
-            least_frames_per_color: 3,
-        }
-    }
-}
+use verdict::{score, verdict};
 
 /// A color that was shown, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,11 +65,8 @@ const fn place(middle: (f32, f32), half: (f32, f32)) -> Patch {
 /// Distances between the eyes that the face may move away from where it began, and grow or shrink by.
 const MOST_MOVED: f32 = 0.5;
 
-/// How far any other colors have to explain what was seen, while those shown do not, to call it a recording.
-const OTHER_COLORS: f64 = 0.85;
-
-/// How many times the least strength's own trace the other colors' has to be, to be no accident of noise.
-const CLEARLY: f64 = 2.0;
+/// Frames that may be lost before it is given up, beside a quarter of those measured.
+const MOST_LOST: usize = 3;
 
 /// The screen-flash challenge.
 pub struct Flash {
@@ -123,6 +77,8 @@ pub struct Flash {
     samples: Vec<Sample>,
     began: Option<(Point, f32)>,
     over_since: Option<u64>,
+    /// Frames that could not be measured.
+    lost: usize,
     measured: Option<Measured>,
 }
 
@@ -171,6 +127,7 @@ impl Flash {
             samples: Vec::new(),
             began: None,
             over_since: None,
+            lost: 0,
             measured: None,
         }
     }
@@ -287,52 +244,6 @@ impl Flash {
     }
 }
 
-/// What the numbers mean. Order matters: what refuses needs the response to be measured well, what passes needs all.
-fn verdict(rules: &FlashRules, response: &Response) -> Progress {
-    let least = |rule: f32, found: f64| found >= f64::from(rule);
-    // Root mean square that the weakest allowed response would leave: about a third of its swing.
-    let trace = f64::from(rules.least_strength) / 3.0;
-    if !least(rules.least_correlation, response.correlation) || response.least_channel < 0.0 {
-        let others = response.any_colors >= OTHER_COLORS
-            && response.correlation < 0.8 * response.any_colors
-            && response.seen >= CLEARLY * trace;
-        return match others {
-            true => Progress::Failed(Reason::WrongColors),
-            false => Progress::Inconclusive(Reason::NoResponse),
-        };
-    }
-    if !least(rules.least_strength, response.strength) {
-        return Progress::Inconclusive(Reason::TooBright);
-    }
-    if !(response.uncertainty <= f64::from(rules.most_uncertainty)) {
-        return Progress::Inconclusive(Reason::TooBright);
-    }
-    if response.brightest > f64::from(rules.most_brightest) {
-        return Progress::Failed(Reason::Glossy);
-    }
-    if !least(rules.least_unevenness, response.unevenness) {
-        // Flat beyond doubt refuses; flat within the noise may be tried again.
-        let doubt = response.uncertainty > f64::from(rules.least_unevenness) / 2.0;
-        return match doubt {
-            true => Progress::Inconclusive(Reason::Flat),
-            false => Progress::Failed(Reason::Flat),
-        };
-    }
-    Progress::Passed
-}
-
-/// 0.5 where every measure is just at its rule, 1 where the weaker of the two is as good as it gets or twice the rule.
-fn score(rules: &FlashRules, response: &Response, progress: Progress) -> f32 {
-    let correlation = (response.correlation as f32 - rules.least_correlation)
-        / (1.0 - rules.least_correlation).max(1e-6);
-    let unevenness = (response.unevenness as f32 - rules.least_unevenness) / rules.least_unevenness;
-    let above = correlation.min(unevenness).clamp(-1.0, 1.0);
-    match progress {
-        Progress::Passed => 0.5 + 0.5 * above.max(0.0),
-        _ => (0.5 + 0.5 * above).clamp(0.0, 0.49),
-    }
-}
-
 impl Check for Flash {
     fn kind(&self) -> CheckKind {
         CheckKind::Flash
@@ -343,6 +254,7 @@ impl Check for Flash {
         self.samples.clear();
         self.began = None;
         self.over_since = None;
+        self.lost = 0;
         self.measured = None;
         if let Source::Drawn(random) = &mut self.source {
             self.colors = sequence::draw(random, self.rules.colors);
@@ -362,7 +274,13 @@ impl Check for Flash {
         if begun {
             match self.sample(look) {
                 Ok(sample) => self.samples.push(sample),
-                Err(reason) => return Finding::settled(Progress::Inconclusive(reason)),
+                Err(reason) => {
+                    // One frame is an accident, and missed by its color at most; many are the place or the light.
+                    self.lost += 1;
+                    if self.lost > MOST_LOST + self.samples.len() / 4 {
+                        return Finding::settled(Progress::Inconclusive(reason));
+                    }
+                }
             }
         }
         let over = self
@@ -378,42 +296,5 @@ impl Check for Flash {
         challenge.flash = Some(FlashChallenge {
             shown: self.shown.clone(),
         });
-    }
-}
-
-impl FlashRules {
-    /// The first setting that makes no sense, in words; `at` is where the settings stand.
-    pub(super) fn check(&self, at: &str) -> Result<(), String> {
-        use super::config::{number, whole};
-        whole(at, "colors", self.colors as u64, 4, 8)?;
-        whole(
-            at,
-            "color_ms",
-            self.color_ms,
-            sequence::LEAST_COLOR_MS,
-            1000,
-        )?;
-        whole(at, "lead_ms", self.lead_ms, 300, 3000)?;
-        whole(at, "most_lag_ms", self.most_lag_ms, 0, 1000)?;
-        number(at, "least_correlation", self.least_correlation, 0.3, 1.0)?;
-        number(at, "least_strength", self.least_strength, 0.001, 10.0)?;
-        number(at, "least_unevenness", self.least_unevenness, 0.01, 2.0)?;
-        number(at, "most_brightest", self.most_brightest, 1.0, 100.0)?;
-        number(at, "most_uncertainty", self.most_uncertainty, 0.001, 1.0)?;
-        number(at, "most_clipped", self.most_clipped, 0.0, 1.0)?;
-        number(
-            at,
-            "least_eye_distance_px",
-            self.least_eye_distance_px,
-            8.0,
-            1000.0,
-        )?;
-        let frames = self.least_frames_per_color as u64;
-        whole(at, "least_frames_per_color", frames, 2, 30)
-    }
-
-    /// Milliseconds that one try takes at least.
-    pub fn duration_ms(&self) -> u64 {
-        self.lead_ms + self.colors as u64 * self.color_ms + self.most_lag_ms
     }
 }

@@ -21,12 +21,15 @@
 //!
 //! So silence, darkness and a broken network never pass: only a refusal can come of them.
 
+mod slot;
+
 use shared::gallery::IdentityId;
 use shared::geometry::Rect;
 
 use super::challenge::Challenge;
 use super::{Check, CheckKind, Finding, Liveness, Look, Progress, Prompt, Reason};
 use crate::clock::Timestamp;
+use slot::Slot;
 
 /// What the guard itself goes by; each check has rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,14 +84,6 @@ pub struct Guard {
     held: Option<Hold>,
     last_refusal: Option<Timestamp>,
     refusals_in_a_row: u32,
-}
-
-struct Slot {
-    entry: Entry,
-    began: Option<Timestamp>,
-    tries: u32,
-    finding: Finding,
-    settled_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -367,68 +362,6 @@ impl Guard {
             .iter()
             .find(|slot| slot.began.is_some() && slot.settled_at.is_none())
             .map_or(Prompt::HoldStill, |slot| slot.finding.prompt)
-    }
-}
-
-impl Slot {
-    fn new(entry: Entry) -> Slot {
-        Slot {
-            entry,
-            began: None,
-            tries: 0,
-            finding: Finding::waiting(Prompt::HoldStill),
-            settled_at: None,
-        }
-    }
-
-    fn is_active(&self) -> bool {
-        self.entry.check.kind().is_active()
-    }
-
-    fn forget(&mut self) {
-        self.began = None;
-        self.tries = 0;
-        self.finding = Finding::waiting(Prompt::HoldStill);
-        self.settled_at = None;
-    }
-
-    /// Begins the check if it has not begun, lets it look, and settles it or tries again.
-    fn look(&mut self, now: Timestamp, look: &Look<'_>, most_tries: u32) {
-        if self.settled_at.is_some() {
-            return;
-        }
-        let began = match self.began {
-            Some(began) => began,
-            None => {
-                self.entry.check.begin(now);
-                self.tries += 1;
-                now
-            }
-        };
-        self.began = Some(began);
-        self.finding = self.entry.check.look(now, look);
-        let late = millis_since(now, began) > self.entry.limit_ms;
-        if self.finding.progress == Progress::Waiting && late {
-            self.finding = Finding::settled(Progress::Inconclusive(Reason::TimedOut));
-        }
-        match self.finding.progress {
-            Progress::Waiting => {}
-            Progress::Inconclusive(_) if self.tries < most_tries => self.began = None,
-            Progress::Passed | Progress::Inconclusive(_) | Progress::Failed(_) => {
-                self.settled_at = Some(now);
-            }
-        }
-    }
-
-    /// Why this check alone refuses, if it does.
-    fn refusal(&self) -> Option<Reason> {
-        match self.finding.progress {
-            Progress::Failed(reason) => Some(reason),
-            Progress::Inconclusive(reason) if self.entry.required && self.settled_at.is_some() => {
-                Some(reason)
-            }
-            _ => None,
-        }
     }
 }
 

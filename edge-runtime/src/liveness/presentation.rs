@@ -30,7 +30,8 @@ use shared::interval::{RULE_OF_3, clopper_pearson};
 use super::guard::Guard;
 use super::{Liveness, Look, Reason};
 use crate::clock::Timestamp;
-use crate::presence::{Continuity, Presence, PresenceRules};
+use crate::presence::PresenceRules;
+use crate::tracking::{SubjectRules, Tracker};
 
 /// What the guard made of one presentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,8 +48,7 @@ pub enum Outcome {
 /// A presentation under way.
 pub struct Presentation {
     guard: Guard,
-    presence: Presence,
-    track: u64,
+    tracker: Tracker,
     outcome: Option<(Outcome, Option<Reason>)>,
 }
 
@@ -57,8 +57,7 @@ impl Presentation {
     pub fn new(guard: Guard) -> Presentation {
         Presentation {
             guard,
-            presence: Presence::new(PresenceRules::default()),
-            track: 0,
+            tracker: Tracker::new(PresenceRules::default(), SubjectRules::default()),
             outcome: None,
         }
     }
@@ -67,16 +66,15 @@ impl Presentation {
     ///
     /// A name counts as agreed on from the first frame: what is measured is the guard alone, not recognition.
     pub fn step(&mut self, at: Timestamp, frame: &Frame, face: Option<&Detection>) -> bool {
-        let continuity = self.presence.observe(at, face.map(|face| face.bounds));
-        if continuity == Continuity::New {
-            self.track += 1;
-        }
+        let bounds = face.map(|face| face.bounds);
+        self.tracker.step(at, bounds.as_slice());
+        let track = self.tracker.subject().map_or(0, |track| track.id.number());
         let look = face.map(|detection| Look {
             frame,
             detection,
             aligned: None,
             at,
-            track: self.track,
+            track,
         });
         let name = Some(IdentityId::from_number(1));
         let liveness = self.guard.step(at, look.as_ref(), name);

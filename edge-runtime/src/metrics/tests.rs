@@ -160,9 +160,17 @@ fn value(families: &BTreeMap<String, Family>, name: &str, label: Option<(&str, &
 #[test]
 fn the_page_is_what_prometheus_reads() {
     let metrics = Metrics::default();
-    metrics.frames.add(1000);
-    metrics.dropped.add_one();
-    metrics.faulty(FaultyFrame::Garbage);
+    let mut faulty = [0; FAULT_KINDS.len()];
+    faulty[FAULT_KINDS
+        .iter()
+        .position(|kind| *kind == "garbage")
+        .unwrap()] = 1;
+    metrics.camera(&Counts {
+        arrived: 1000,
+        skipped: 1,
+        faulty,
+        ..Counts::default()
+    });
     metrics.decided(DecisionKind::NotLive);
     metrics.decided(DecisionKind::NotLive);
     metrics.people.set(12);

@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::process::Process;
-use super::{BUCKETS_MS, DecisionKind, FaultyFrame, Metrics};
+use super::{BUCKETS_MS, DecisionKind, Metrics};
+use crate::camera::FAULT_KINDS;
 use crate::latency::Stage;
 
 /// The content type of the format.
@@ -110,9 +111,8 @@ fn counters(page: &mut Page, metrics: &Metrics) {
         "counter",
         "Frames that were not decided on, by what was wrong.",
     );
-    for kind in FaultyFrame::ALL {
-        let count = metrics.faulty[kind as usize].value();
-        page.line(name, &[("kind", kind.name())], count);
+    for (kind, count) in FAULT_KINDS.into_iter().zip(&metrics.faulty) {
+        page.line(name, &[("kind", kind)], count.value());
     }
     let name = "usher_decisions_total";
     page.head(name, "counter", "Decisions by how they came out.");

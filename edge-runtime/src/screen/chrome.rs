@@ -74,7 +74,7 @@ impl Painter<'_> {
                 row.push(index);
             }
         }
-        let foot = if idle { 68.0 } else { 32.0 };
+        let foot = if idle { 66.0 } else { 32.0 };
         let mut top = self.layout.size.height as f32 - self.px(foot) - height;
         for row in rows.iter().rev() {
             let width: f32 = row.iter().map(|index| labels[*index].2 + gap).sum::<f32>() - gap;

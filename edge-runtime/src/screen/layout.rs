@@ -25,9 +25,11 @@ pub struct Layout {
 /// Distance to the screen's edge, for 800x480.
 const MARGIN: f32 = 32.0;
 /// Outer radius of the ring.
-const RING: f32 = 196.0;
+const RING: f32 = 184.0;
+/// Between ring and screen's edge: room for the arrows that sit on the ring.
+const ASIDE: f32 = 44.0;
 /// Between ring and column.
-const BESIDE: f32 = 40.0;
+const BESIDE: f32 = 44.0;
 /// The widest column: longer lines are hard to read from a step away.
 const WIDEST_COLUMN: f32 = 420.0;
 /// Between two things that are touched.
@@ -50,7 +52,7 @@ impl Layout {
         let (ring, column) = if upright {
             let column_height = 272.0;
             let group = 2.0 * RING + BESIDE + column_height;
-            let top = ((height - group) / 2.0).max(56.0);
+            let top = ((height - group) / 2.0).max(52.0);
             let column = (
                 MARGIN,
                 top + 2.0 * RING + BESIDE,
@@ -59,9 +61,9 @@ impl Layout {
             );
             ((width / 2.0, top + RING), column)
         } else {
-            let column_width = (width - 2.0 * MARGIN - 2.0 * RING - BESIDE).min(WIDEST_COLUMN);
-            let group = 2.0 * RING + BESIDE + column_width;
-            let left = (width - group) / 2.0;
+            let column_width = (width - ASIDE - MARGIN - 2.0 * RING - BESIDE).min(WIDEST_COLUMN);
+            let group = ASIDE + 2.0 * RING + BESIDE + column_width + MARGIN;
+            let left = (width - group) / 2.0 + ASIDE;
             let column = (
                 left + 2.0 * RING + BESIDE,
                 MARGIN,

@@ -38,7 +38,7 @@ impl Painter<'_> {
     /// A decision under way, `progress` 0 to 1.
     pub(super) fn looking(&mut self, preview: &Preview<'_>, hint: Hint, progress: f32) {
         let (title, more, sign) = hint_words(hint);
-        self.live(preview, Around::Progress(progress));
+        self.live(Some(preview), Around::Progress(progress));
         self.advice(sign, title, more);
     }
 
@@ -50,7 +50,7 @@ impl Painter<'_> {
         }
         let parts = [
             self.headline(self.say(title), theme.text, 0.0),
-            self.sentence(self.say(more), theme.text_soft, 22.0),
+            self.sentence(self.say(more), theme.text_soft, 26.0),
         ];
         self.message(&parts);
     }
@@ -58,7 +58,7 @@ impl Painter<'_> {
     /// The welcome of `name`.
     pub(super) fn greeting(&mut self, preview: &Preview<'_>, name: &str, one_in: Option<u64>) {
         let theme = self.theme;
-        self.live(preview, Around::Whole(theme.accent));
+        self.live(Some(preview), Around::Whole(theme.accent));
         self.seal(
             &Sign::Check,
             self.seal_place(),
@@ -80,19 +80,19 @@ impl Painter<'_> {
     /// The answer to a stranger.
     pub(super) fn unknown(&mut self, preview: &Preview<'_>) {
         let theme = self.theme;
-        self.live(preview, Around::Whole(theme.unknown));
+        self.live(Some(preview), Around::Whole(theme.unknown));
         let place = self.seal_place();
         self.seal(&Sign::Question, place, theme.unknown, theme.on_signal);
         let parts = [
             self.headline(self.say(Word::Unknown), theme.text, 0.0),
-            self.sentence(self.say(Word::UnknownMore), theme.text_soft, 22.0),
+            self.sentence(self.say(Word::UnknownMore), theme.text_soft, 26.0),
         ];
         self.message(&parts);
     }
 
     /// Neither known nor unknown.
     pub(super) fn not_sure(&mut self, preview: &Preview<'_>) {
-        self.live(preview, Around::Quiet);
+        self.live(Some(preview), Around::Quiet);
         self.advice(Some(Sign::Closer), Word::NotSure, Word::NotSureMore);
     }
 
@@ -114,16 +114,16 @@ impl Painter<'_> {
                     (0.25, Sign::Arrow(2))
                 };
                 let held = progress;
-                self.live(preview, Around::Side { at, held });
+                self.live(Some(preview), Around::Side { at, held });
                 self.seal(&arrow, at, theme.text, theme.background);
                 let parts = [
                     self.headline(self.say(title), theme.text, 0.0),
-                    self.sentence(self.say(more), theme.text_soft, 22.0),
+                    self.sentence(self.say(more), theme.text_soft, 26.0),
                 ];
                 self.message(&parts);
             }
             Prompt::HoldStill | Prompt::Blink | Prompt::Flash(_) => {
-                self.live(preview, Around::Progress(progress));
+                self.live(Some(preview), Around::Progress(progress));
                 let sign = match prompt {
                     Prompt::Blink => Some(Sign::ClosedEye),
                     Prompt::Flash(_) => Some(Sign::Sun),
@@ -160,7 +160,7 @@ impl Painter<'_> {
             face: None,
             ..*preview
         };
-        self.picture(&preview, circle, letters);
+        self.picture(&preview, circle);
         let line = self.fitted(
             self.say(Word::FlashNow),
             Typeface::Display,
@@ -175,14 +175,14 @@ impl Painter<'_> {
     /// Pictures are being recorded.
     pub(super) fn recording(&mut self, preview: &Preview<'_>, elapsed: Duration) {
         let theme = self.theme;
-        self.live(preview, Around::Whole(theme.recording));
+        self.live(Some(preview), Around::Whole(theme.recording));
         let place = self.seal_place();
         self.seal(&Sign::Record, place, theme.recording, theme.on_signal);
         let time = minutes(elapsed);
         let more = self.kit.words.fill(Word::RecordingMore, &[("time", &time)]);
         let parts = [
             self.headline(self.say(Word::Recording), theme.text, 0.0),
-            self.sentence(&more, theme.text_soft, 22.0),
+            self.sentence(&more, theme.text_soft, 26.0),
         ];
         self.message(&parts);
     }
@@ -196,7 +196,7 @@ impl Painter<'_> {
     ) {
         let theme = self.theme;
         let share = done as f32 / wanted.max(1) as f32;
-        self.live(preview, Around::Progress(share));
+        self.live(Some(preview), Around::Progress(share));
         let parts = [
             self.sentence(self.say(Word::Enrolling), theme.accent, 0.0),
             self.headline(name, theme.text, 20.0),
@@ -231,7 +231,7 @@ impl Painter<'_> {
     }
 
     /// The end of an enrollment.
-    pub(super) fn enrolled(&mut self, preview: &Preview<'_>, name: &str) {
+    pub(super) fn enrolled(&mut self, preview: Option<&Preview<'_>>, name: &str) {
         let theme = self.theme;
         self.live(preview, Around::Whole(theme.accent));
         self.seal(

@@ -170,8 +170,17 @@ impl<'a> Painter<'a> {
     /// A headline as wide as the column.
     pub(super) fn headline(&self, text: &str, color: Rgb888, gap: f32) -> Part {
         let width = self.layout.column.size.width as f32;
+        // A little smaller on one line looks calmer than large on two.
+        let one = (HEADLINE.0, HEADLINE.0 * 0.8);
+        let paragraph = self.fitted(text, Typeface::Display, one, width, 1);
+        let whole = paragraph.lines.iter().all(|line| !line.ends_with('…'));
+        let paragraph = if whole {
+            paragraph
+        } else {
+            self.fitted(text, Typeface::Display, HEADLINE, width, 3)
+        };
         Part {
-            paragraph: self.fitted(text, Typeface::Display, HEADLINE, width, 3),
+            paragraph,
             color,
             gap,
         }
@@ -197,17 +206,16 @@ impl<'a> Painter<'a> {
         }
     }
 
-    /// The live picture with its ring.
-    pub(super) fn live(&mut self, preview: &Preview<'_>, around: Around) {
+    /// The live picture with its ring; a plain disc where there is none yet.
+    pub(super) fn live(&mut self, preview: Option<&Preview<'_>>, around: Around) {
         let outer = self.layout.ring;
         let width = self.px(STROKE);
         let circle = outer.with_radius(outer.radius - width / 2.0);
-        let color = match around {
-            Around::Whole(color) => color,
-            _ => Rgb888::new(0xFF, 0xFF, 0xFF),
-        };
         let inner = outer.with_radius(outer.radius - width - self.px(AIR));
-        self.picture(preview, inner, color);
+        match preview {
+            Some(preview) => self.picture(preview, inner),
+            None => self.fill(inner, self.theme.surface, 1.0),
+        }
         match around {
             Around::Whole(color) => self.fill(Ring { circle, width }, color, 1.0),
             _ => self.fill(Ring { circle, width }, self.theme.line, 1.0),
@@ -219,11 +227,14 @@ impl<'a> Painter<'a> {
                 self.fill(Bow::new(circle, 0.0, turns, width), accent, 1.0);
             }
             Around::Side { at, held } => {
-                let reach = 0.19;
+                let reach = 0.20;
                 let side = Bow::new(circle, at - reach / 2.0, reach, self.px(STROKE + 3.0));
                 self.fill(side, self.theme.text, 1.0);
                 if held > 0.0 {
-                    let turns = reach * held.min(1.0);
+                    // It begins to grow where the seal no longer hides it.
+                    let hidden =
+                        SEAL_HOLE / (std::f32::consts::PI * (outer.radius / self.layout.unit));
+                    let turns = hidden + (reach - hidden) * held.min(1.0);
                     let part = Bow::new(circle, at - turns / 2.0, turns, self.px(STROKE + 3.0));
                     self.fill(part, accent, 1.0);
                 }

@@ -50,8 +50,8 @@ pub(super) struct Cut {
 }
 
 impl Painter<'_> {
-    /// Puts the live picture into `circle`, with the face box in `color`.
-    pub(super) fn picture(&mut self, preview: &Preview<'_>, circle: Disc, color: Rgb888) {
+    /// Puts the live picture into `circle`, with the face box in white, which is told from any picture by its shade.
+    pub(super) fn picture(&mut self, preview: &Preview<'_>, circle: Disc) {
         let cut = cut(preview);
         self.live_picture(circle, cut);
         let Some(face) = preview.face else {
@@ -83,7 +83,7 @@ impl Painter<'_> {
             reach: rect.width.min(rect.height) * 0.22,
         };
         self.glow(corners, self.px(6.0), Rgb888::BLACK, 0.28);
-        self.fill(corners, color, 0.95);
+        self.fill(corners, Rgb888::WHITE, 0.92);
     }
 }
 

@@ -150,6 +150,31 @@ impl Scene {
         merged(areas, whole)
     }
 
+    /// What is written, and the pixels from the top of its capitals to its last baseline.
+    pub(super) fn written(&self) -> Vec<(String, Rectangle)> {
+        let texts = self.items.iter().filter_map(|item| match item {
+            Item::Text {
+                paragraph,
+                x,
+                top,
+                anchor,
+                ..
+            } => {
+                let left = x - anchor * paragraph.width();
+                let area = Rectangle::new(
+                    Point::new(left.round() as i32, top.round() as i32),
+                    Size::new(
+                        paragraph.width().round() as u32,
+                        paragraph.optical_height().round() as u32,
+                    ),
+                );
+                Some((paragraph.lines.join(" "), area))
+            }
+            _ => None,
+        });
+        texts.collect()
+    }
+
     /// Draws the parts of the scene that lie in `area`; `frame` is the live picture.
     pub(super) fn draw(
         &self,

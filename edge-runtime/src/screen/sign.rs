@@ -45,8 +45,6 @@ pub(super) enum Sign {
     Backspace,
     /// Capitals.
     Shift,
-    /// No.
-    Cross,
 }
 
 impl Painter<'_> {
@@ -96,18 +94,19 @@ impl Painter<'_> {
             Sign::Middle => {
                 self.fill(place(0.0, 0.0, 0.15), color, 1.0);
                 for side in [-1.0, 1.0] {
-                    for end in [-0.26, 0.26] {
-                        let (from, to) = (at(side * 0.32, 0.0), at(side * 0.58, end));
+                    for end in [-0.34, 0.34] {
+                        let (from, to) = (at(side * 0.34, 0.0), at(side * 0.66, end));
                         self.fill(line(from, to), color, 1.0);
                     }
                 }
             }
             Sign::Eye => {
-                for (from, dy) in [(0.875, 0.28), (0.375, -0.28)] {
-                    let lid = Arc::new(place(0.0, dy, 0.78), from + 0.012, 0.226, stroke);
+                // Two lids whose circles meet in the corners of the eye.
+                for (middle, dy) in [(0.0, 0.34), (0.5, -0.34)] {
+                    let lid = Arc::new(place(0.0, dy, 0.69), middle - 0.168, 0.336, stroke);
                     self.fill(lid, color, 1.0);
                 }
-                self.fill(place(0.0, 0.0, 0.20), color, 1.0);
+                self.fill(place(0.0, 0.0, 0.17), color, 1.0);
             }
             Sign::ClosedEye => {
                 let lid = Arc::new(place(0.0, -0.42, 0.70), 0.34, 0.32, stroke);
@@ -144,15 +143,23 @@ impl Painter<'_> {
                     color,
                     1.0,
                 );
-                for side in [-0.2, 0.2] {
-                    self.fill(place(side, -0.14, 0.08), color, 1.0);
+                for side in [-1.0, 1.0] {
+                    self.fill(place(side * 0.2, -0.18, 0.08), color, 1.0);
+                    let strap = Line {
+                        from: at(side * 0.46, 0.0),
+                        to: at(side * 0.22, 0.14),
+                        width: radius * 0.09,
+                    };
+                    self.fill(strap, color, 1.0);
                 }
-                let band = Line {
-                    from: at(-0.40, 0.20),
-                    to: at(0.40, 0.20),
-                    width: radius * 0.26,
+                let mask = RoundRect {
+                    left: x - 0.27 * radius,
+                    top: y + 0.02 * radius,
+                    width: 0.54 * radius,
+                    height: 0.36 * radius,
+                    radius: 0.14 * radius,
                 };
-                self.fill(band, color, 1.0);
+                self.fill(mask, color, 1.0);
             }
             Sign::Arrow(eighths) => {
                 let turns = f32::from(*eighths) / 8.0;
@@ -246,12 +253,6 @@ impl Painter<'_> {
                     ((-0.22, 0.46), (0.22, 0.46)),
                 ] {
                     self.fill(line(at(from.0, from.1), at(to.0, to.1)), color, 1.0);
-                }
-            }
-            Sign::Cross => {
-                for side in [-1.0, 1.0] {
-                    let (from, to) = (at(-0.34 * side, -0.34), at(0.34 * side, 0.34));
-                    self.fill(line(from, to), color, 1.0);
                 }
             }
         }

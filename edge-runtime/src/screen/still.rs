@@ -15,7 +15,9 @@ pub(super) const LOGO: (f32, f32) = (420.0, 96.0);
 
 impl Painter<'_> {
     /// The screen that waits, moved by `shift` pixels against burn-in.
-    pub(super) fn idle(&mut self, time_of_day: Option<&str>, shift: (f32, f32)) {
+    ///
+    /// `badged` says that badges stand at its foot.
+    pub(super) fn idle(&mut self, time_of_day: Option<&str>, badged: bool, shift: (f32, f32)) {
         let theme = self.theme;
         let (width, height) = (
             self.layout.size.width as f32,
@@ -24,7 +26,7 @@ impl Painter<'_> {
         let x = width / 2.0 + shift.0;
         let room = width - self.px(64.0);
         let head = match time_of_day {
-            Some(time) => self.fitted(time, Typeface::Display, (132.0, 60.0), room, 1),
+            Some(time) => self.fitted(time, Typeface::Display, (128.0, 60.0), room, 1),
             None => self.fitted(
                 self.say(Word::IdleTitle),
                 Typeface::Display,
@@ -41,7 +43,7 @@ impl Painter<'_> {
             2,
         );
         let (mark, gap, below) = match time_of_day {
-            Some(_) => (self.px(72.0), self.px(44.0), self.px(40.0)),
+            Some(_) => (self.px(64.0), self.px(42.0), self.px(38.0)),
             None => (self.px(108.0), self.px(44.0), self.px(30.0)),
         };
         let mark = self
@@ -50,7 +52,8 @@ impl Painter<'_> {
             .as_ref()
             .map_or(mark, |logo| logo.size().height as f32);
         let block = mark + gap + head.optical_height() + below + invitation.optical_height();
-        let mut top = (height - block) / 2.0 - self.px(12.0) + shift.1;
+        let above = self.px(if badged { 38.0 } else { 12.0 });
+        let mut top = (height - block) / 2.0 - above + shift.1;
         if let Some(logo) = self.kit.logo.clone() {
             let size = logo.size();
             let corner = (x - size.width as f32 / 2.0).round() as i32;

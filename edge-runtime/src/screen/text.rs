@@ -229,13 +229,48 @@ impl Fonts {
                     .iter()
                     .all(|line| self.width(line, typeface, size_px) <= width);
             if fits {
-                return (size_px, broken);
+                return (
+                    size_px,
+                    self.balanced(&pieces, typeface, size_px, width, broken),
+                );
             }
             if size_px <= smallest {
                 return (size_px, self.force(broken, typeface, size_px, width, lines));
             }
             size_px = (size_px * 0.94).max(smallest);
         }
+    }
+
+    /// The same number of lines, about equally long: no word stands alone on the last one. A text of many lines stays
+    /// as it is.
+    fn balanced(
+        &self,
+        pieces: &[String],
+        typeface: Typeface,
+        size_px: f32,
+        width: f32,
+        broken: Vec<String>,
+    ) -> Vec<String> {
+        let lines = broken.len();
+        if !(2..=4).contains(&lines) {
+            return broken;
+        }
+        let (mut narrow, mut wide) = (width / lines as f32, width);
+        let mut best = broken;
+        for _ in 0..7 {
+            let between = (narrow + wide) / 2.0;
+            let tried = self.wrap(pieces, typeface, size_px, between);
+            let fits = tried.len() == lines
+                && tried
+                    .iter()
+                    .all(|line| self.width(line, typeface, size_px) <= between);
+            if fits {
+                (wide, best) = (between, tried);
+            } else {
+                narrow = between;
+            }
+        }
+        best
     }
 
     /// Draws `paragraph` with the top of its capitals at `top`; `anchor` 0 puts the left end of each line at `x`,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const LEAST_CONTRAST: f64 = 4.5;
 
 /// The furthest an accent is moved towards white or black to be read, as a share of the way.
-const FURTHEST_MOVE: f64 = 0.6;
+const FURTHEST_MOVE: f64 = 0.45;
 
 /// Light letters on a dark ground, or dark ones on a light ground.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

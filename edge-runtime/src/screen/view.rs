@@ -173,6 +173,13 @@ pub struct Chrome<'a> {
     pub brightness: f32,
 }
 
+impl Chrome<'_> {
+    /// Whether any badge is shown.
+    pub(super) fn badged(&self) -> bool {
+        self.operator || self.liveness_off || self.clock_unset
+    }
+}
+
 impl Default for Chrome<'_> {
     /// Nothing over the view, at full brightness.
     fn default() -> Self {

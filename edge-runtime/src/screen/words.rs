@@ -2,7 +2,8 @@
 //!
 //! The files in `assets/words` are compiled in. A file of one's own may say any of the sentences otherwise; what it
 //! does not say stays. A key that does not exist, a sentence that is missing or a `{placeholder}` that nothing fills
-//! is an error when the words are read, not on the screen.
+//! is an error when the words are read, not on the screen. The table `[desk]` belongs to the desk, whose sentences come
+//! with its views; it is kept as it is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -157,11 +158,14 @@ pub struct WordsError {
 pub struct Words {
     sentences: BTreeMap<Word, String>,
     keyboard: Keyboard,
+    desk: toml::Table,
 }
 
 #[derive(Deserialize)]
 struct File {
     keyboard: Option<Keyboard>,
+    #[serde(default)]
+    desk: toml::Table,
     #[serde(flatten)]
     tables: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -173,7 +177,11 @@ impl Words {
     /// [`WordsError`] names the file, the key and what to do.
     pub fn read(language: Language, own: Option<&Path>) -> Result<Self, WordsError> {
         let (name, text) = language.file();
-        let (mut sentences, keyboard) = parse(name, text)?;
+        let Parsed {
+            mut sentences,
+            keyboard,
+            mut desk,
+        } = parse(name, text)?;
         let mut keyboard = keyboard.ok_or_else(|| WordsError {
             place: name.to_owned(),
             found: "no keyboard".to_owned(),
@@ -186,9 +194,10 @@ impl Words {
                 found: error.to_string(),
                 remedy: "name a file that can be read, or none".to_owned(),
             })?;
-            let (others, keys) = parse(&place, &text)?;
-            sentences.extend(others);
-            keyboard = keys.unwrap_or(keyboard);
+            let others = parse(&place, &text)?;
+            sentences.extend(others.sentences);
+            desk.extend(others.desk);
+            keyboard = others.keyboard.unwrap_or(keyboard);
         }
         match Word::ALL.iter().find(|word| !sentences.contains_key(word)) {
             Some(missing) => Err(WordsError {
@@ -199,6 +208,7 @@ impl Words {
             None => Ok(Self {
                 sentences,
                 keyboard,
+                desk,
             }),
         }
     }
@@ -229,6 +239,11 @@ impl Words {
         &self.keyboard
     }
 
+    /// What the files say for the desk, key by key; the desk checks it.
+    pub fn desk(&self) -> &toml::Table {
+        &self.desk
+    }
+
     /// Every sentence, and every row of keys, for a test of the fonts.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         let keys = self.keyboard.rows.iter().chain(&self.keyboard.signs);
@@ -237,10 +252,15 @@ impl Words {
             .chain(keys)
             .map(String::as_str)
             .chain([self.keyboard.space.as_str()])
+            .chain(self.desk.values().filter_map(toml::Value::as_str))
     }
 }
 
-type Parsed = (BTreeMap<Word, String>, Option<Keyboard>);
+struct Parsed {
+    sentences: BTreeMap<Word, String>,
+    keyboard: Option<Keyboard>,
+    desk: toml::Table,
+}
 
 fn parse(place: &str, text: &str) -> Result<Parsed, WordsError> {
     let wrong = |found: String, remedy: &str| WordsError {
@@ -275,7 +295,11 @@ fn parse(place: &str, text: &str) -> Result<Parsed, WordsError> {
             )
         })?;
     }
-    Ok((sentences, file.keyboard))
+    Ok(Parsed {
+        sentences,
+        keyboard: file.keyboard,
+        desk: file.desk,
+    })
 }
 
 fn fillable(word: Word) -> String {
@@ -415,7 +439,7 @@ mod tests {
             (keyboard("[\"a\", \"a\", \"b\"]"), "'a' twice"),
             (keyboard("[\"a\", \"b\"]"), "own.toml"),
         ] {
-            let found = parse("own.toml", &text).unwrap_err().to_string();
+            let found = parse("own.toml", &text).err().unwrap().to_string();
             assert!(
                 found.contains(named) && found.contains("; "),
                 "{text}: {found}"

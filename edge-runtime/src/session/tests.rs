@@ -211,6 +211,18 @@ fn scripts_of_short_visits() {
         ),
         ("a greeted person steps back", "AAAsss", "llAAAA", &["2:A"]),
         (
+            "found again, a name waits for a vote",
+            "AAA +A",
+            "llAAlA",
+            &["2:A"],
+        ),
+        (
+            "and is not given to whoever is found",
+            "AAA .........",
+            "llAAlllllll??",
+            &["2:A", "11:?"],
+        ),
+        (
             "a greeting stays between two comparisons",
             "AAA++++++++++A",
             "llAAAAAAAAAAAA",
@@ -218,8 +230,8 @@ fn scripts_of_short_visits() {
         ),
         (
             "a passing doubt weighs half",
-            "AAA~~~~~~A",
-            "llAAAAAAll",
+            "AAA~~~~~A",
+            "llAAAAAll",
             &["2:A"],
         ),
         (
@@ -371,7 +383,18 @@ fn what_was_agreed_on_long_ago_is_not_believed_when_it_is_somebodys_turn() {
             session.step(Timestamp::from_millis(millis), seen, Liveness::Off)
         };
         assert!(step(200, first).is_empty(), "it is not her turn");
-        assert_eq!(!step(200 + waited_ms, waiting).is_empty(), greeted);
+        let later = 200 + waited_ms;
+        assert!(step(later, waiting).is_empty(), "not seen again yet");
+        session.hear(Timestamp::from_millis(later), waiting, &matched, 1.0);
+        let events = session.step(
+            Timestamp::from_millis(later),
+            Seen::Face {
+                track: waiting,
+                hint: None,
+            },
+            Liveness::Off,
+        );
+        assert_eq!(!events.is_empty(), greeted, "after {waited_ms} ms");
     }
 }
 

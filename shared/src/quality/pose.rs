@@ -248,7 +248,8 @@ mod tests {
     fn the_arcface_template_looks_at_the_camera() {
         let fit = HeadFit::of(&template(112)).unwrap();
         assert!(fit.pose.yaw_degrees.abs() < 2.0, "{fit:?}");
-        assert!(fit.pose.pitch_degrees.abs() < 6.0, "{fit:?}");
+        // Its nose lies higher between eyes and mouth than where YuNet puts noses, and so does that of who looks up.
+        assert!((0.0..10.0).contains(&fit.pose.pitch_degrees), "{fit:?}");
         assert!(fit.pose.roll_degrees.abs() < 1.0, "{fit:?}");
     }
 

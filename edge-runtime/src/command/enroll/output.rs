@@ -1,6 +1,6 @@
 //! The enrollment's screen, when one is wanted.
 
-use super::super::{Eyes, ScreenTarget};
+use super::super::{Eyes, PngTarget};
 use crate::camera::Captured;
 use crate::screen::png::PngScreen;
 use crate::screen::{Chrome, Preview, Screen, View};
@@ -14,7 +14,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Screens of this size, to that target if there is one.
-    pub(super) fn open(eyes: &Eyes, target: Option<&ScreenTarget>) -> anyhow::Result<Self> {
+    pub(super) fn open(eyes: &Eyes, target: Option<&PngTarget>) -> anyhow::Result<Self> {
         Ok(Self {
             screen: eyes.screen()?,
             files: target

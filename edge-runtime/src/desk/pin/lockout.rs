@@ -199,7 +199,7 @@ impl Tries {
         Self {
             failures,
             boot: uptime.boot.clone(),
-            since_ms: u64::try_from(uptime.since.as_millis()).unwrap_or(u64::MAX),
+            since_ms: ms(uptime),
         }
     }
 
@@ -209,19 +209,19 @@ impl Tries {
 
     /// The same with its wait beginning now, if it began in another boot or in this one's future.
     fn anew(&self, uptime: &Uptime) -> Self {
-        let is_of_this_boot = self.boot == uptime.boot && self.since() <= uptime.since;
-        match is_of_this_boot {
+        match self.boot == uptime.boot && self.since_ms <= ms(uptime) {
             true => self.clone(),
             false => Self::at(self.failures, uptime),
         }
     }
 
-    fn since(&self) -> Duration {
-        Duration::from_millis(self.since_ms)
-    }
-
     fn left(&self, uptime: &Uptime) -> Duration {
-        let passed = uptime.since.saturating_sub(self.since());
-        wait_after(self.failures).saturating_sub(passed)
+        let passed = ms(uptime).saturating_sub(self.since_ms);
+        wait_after(self.failures).saturating_sub(Duration::from_millis(passed))
     }
+}
+
+/// The file's unit of time.
+fn ms(uptime: &Uptime) -> u64 {
+    u64::try_from(uptime.since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -180,6 +180,14 @@ fn a_reboot_draws_the_wait_out_and_never_shortens_it() {
         let _ = desk.verify("0001");
     }
     assert_eq!(desk.left(), Duration::from_secs(120));
+    // A boot that has lasted longer than the one in which the wait began has not served it.
+    for hours in [1, 1000] {
+        desk.now = Uptime {
+            boot: format!("{hours} hours old"),
+            since: Duration::from_secs(hours * 3600),
+        };
+        assert_eq!(desk.left(), Duration::from_secs(120), "{hours} hours");
+    }
     desk.pass(119);
     for boot in ["second", "third", "fourth"] {
         // The uptime is smaller or larger than that of the wait's beginning: it does not matter.

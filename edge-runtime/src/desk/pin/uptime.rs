@@ -1,6 +1,5 @@
 //! Time that nobody can set: how long the device has been up, and which boot that is.
 
-use std::fmt;
 use std::time::Duration;
 
 /// A moment of one boot.
@@ -36,12 +35,6 @@ impl Uptime {
             boot: self.boot.clone(),
             since: self.since + time,
         }
-    }
-}
-
-impl fmt::Display for Uptime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s after boot {}", self.since.as_secs(), self.boot)
     }
 }
 

@@ -271,6 +271,10 @@ fn prepared(samples: &[Sample], values: impl Iterator<Item = [f64; 3]>) -> Serie
 /// regular as soon as each channel was shown at two levels independently.
 fn solve(mut rows: [[f64; 4]; 3]) -> Option<[f64; 3]> {
     let scale = (0..3).map(|i| rows[i][i]).fold(0.0, f64::max);
+    // Colors that never changed leave rounding alone.
+    if scale <= 1e-9 {
+        return None;
+    }
     for column in 0..3 {
         let pivot =
             (column..3).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
@@ -318,3 +322,6 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     if count > 0.0 { sum / count } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,24 +13,26 @@ use shared::geometry::{Point, Rect};
 use shared::landmarks::Landmarks;
 
 /// Size of a frame in pixels.
-const SIZE: (u32, u32) = (256, 208);
+const SIZE: (u32, u32) = (232, 191);
 
 /// Pixels between the eyes, and where the middle between them is.
-const EYES_PX: f32 = 48.0;
-const MIDDLE: (f32, f32) = (128.0, 92.0);
+const EYES_PX: f32 = 44.0;
+const MIDDLE: (f32, f32) = (116.0, 84.0);
 
 /// Distance from the screen to the face, in distances between the eyes (63 mm): half a meter.
 const FACE_AWAY: f32 = 8.0;
 
 /// What stands before the camera.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Subject {
+pub(in crate::liveness) enum Subject {
     /// A head.
     Face,
     /// A matt print on flat paper that shows the room behind the face too.
     Sheet,
     /// The same, cut out along the face, before the real room.
     CutOut,
+    /// A cut-out print turned aside by this many degrees.
+    Tilted(f32),
     /// A cut-out print that is bent round an upright cylinder of this radius, in distances between the eyes.
     Bent(f32),
     /// A display that shows a face, this many times as bright as paper in the room; glass mirrors the screen.
@@ -41,28 +43,32 @@ pub(super) enum Subject {
 
 /// Everything that can be different.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scene {
-    pub(super) subject: Subject,
+pub(in crate::liveness) struct Scene {
+    pub(in crate::liveness) subject: Subject,
     /// The room's light, relative to the screen's on the face were it white (1).
-    pub(super) ambient: f32,
+    pub(in crate::liveness) ambient: f32,
     /// Color of the room's light.
-    pub(super) tint: [f32; 3],
-    pub(super) frames_per_second: f32,
+    pub(in crate::liveness) tint: [f32; 3],
+    pub(in crate::liveness) frames_per_second: f32,
     /// From prompt to light, in milliseconds.
-    pub(super) lag_ms: f32,
+    pub(in crate::liveness) lag_ms: f32,
     /// Standard deviation of read noise, in byte values.
-    pub(super) noise: f32,
+    pub(in crate::liveness) noise: f32,
     /// Change of the white balance's red and blue over ten seconds.
-    pub(super) drift: f32,
+    pub(in crate::liveness) drift: f32,
     /// Standard deviation of the landmarks, in pixels, and of the head's sway.
-    pub(super) jitter: f32,
+    pub(in crate::liveness) jitter: f32,
+    /// Share of the room's light that comes from where the screen's does, 0 to 1.
+    pub(in crate::liveness) frontal: f32,
+    /// JPEG quality of the camera; none for raw pixels.
+    pub(in crate::liveness) jpeg: Option<u8>,
     /// Stops that the exposure is off.
-    pub(super) overexposed: f32,
-    pub(super) seed: u64,
+    pub(in crate::liveness) overexposed: f32,
+    pub(in crate::liveness) seed: u64,
 }
 
 impl Scene {
-    pub(super) fn new(subject: Subject, seed: u64) -> Scene {
+    pub(in crate::liveness) fn new(subject: Subject, seed: u64) -> Scene {
         Scene {
             subject,
             ambient: 3.0,
@@ -72,6 +78,8 @@ impl Scene {
             noise: 1.5,
             drift: 0.05,
             jitter: 0.4,
+            frontal: 0.0,
+            jpeg: None,
             overexposed: 0.0,
             seed,
         }
@@ -79,7 +87,7 @@ impl Scene {
 }
 
 /// Pictures of a scene, frame by frame.
-pub(super) struct Studio {
+pub(in crate::liveness) struct Studio {
     scene: Scene,
     random: ChaCha8Rng,
     exposure: f32,
@@ -92,13 +100,13 @@ pub(super) struct Studio {
 
 /// A real picture and where its eyes are.
 #[derive(Clone)]
-pub(super) struct Portrait {
-    pub(super) frame: Frame,
-    pub(super) eyes: (Point, Point),
+pub(in crate::liveness) struct Portrait {
+    pub(in crate::liveness) frame: Frame,
+    pub(in crate::liveness) eyes: (Point, Point),
 }
 
 impl Studio {
-    pub(super) fn new(scene: Scene) -> Studio {
+    pub(in crate::liveness) fn new(scene: Scene) -> Studio {
         let mut random = ChaCha8Rng::seed_from_u64(scene.seed);
         let colors = super::sequence::draw(&mut random, 8);
         // Another beginning than this run's, as in a video that was started by hand.
@@ -116,13 +124,17 @@ impl Studio {
         }
     }
 
-    pub(super) fn with_portrait(mut self, portrait: &Portrait) -> Studio {
+    pub(in crate::liveness) fn with_portrait(mut self, portrait: &Portrait) -> Studio {
         self.portrait = Some(portrait.clone());
         self
     }
 
     /// The picture at `ms`, while the screen has shown `colors` (prompted when, what), and the face in it.
-    pub(super) fn picture(&mut self, ms: u64, colors: &[(u64, [u8; 3])]) -> (Frame, Detection) {
+    pub(in crate::liveness) fn picture(
+        &mut self,
+        ms: u64,
+        colors: &[(u64, [u8; 3])],
+    ) -> (Frame, Detection) {
         let scene = self.scene;
         let screen = light_at(colors, ms as f32 - scene.lag_ms);
         let other = light_at(&self.other, ms as f32);
@@ -154,19 +166,18 @@ impl Studio {
             }
         }
         let frame = Frame::new(SIZE.0, SIZE.1, bytes).unwrap();
+        let frame = match scene.jpeg {
+            Some(quality) => compressed(frame, quality),
+            None => frame,
+        };
         (frame, self.detection(middle))
     }
 
     fn byte(&mut self, light: f32) -> u8 {
-        let curve = match light {
-            light if light <= 0.003_130_8 => 12.92 * light.max(0.0),
-            light => 1.055 * light.powf(1.0 / 2.4) - 0.055,
-        };
-        // Four uniform numbers are normal enough, and quick.
-        let noise: f32 = (0..4)
-            .map(|_| self.random.random_range(-0.5..0.5_f32))
-            .sum();
-        (255.0 * curve + self.scene.noise * 1.73 * noise)
+        let curve = CURVE[((light.clamp(0.0, 1.0) * 4096.0) as usize).min(4095)];
+        // Uniform noise of that deviation: over a patch's hundreds of pixels it is as good as normal.
+        let noise = self.random.random_range(-1.73..1.73_f32);
+        (255.0 * curve + self.scene.noise * noise)
             .round()
             .clamp(0.0, 255.0) as u8
     }
@@ -215,13 +226,17 @@ impl Studio {
         let albedo = self.albedo(u, v);
         match scene.subject {
             Subject::Face => self.lit(albedo, normal, FACE_AWAY - normal[2], screen),
-            Subject::Sheet | Subject::CutOut | Subject::Bent(_) => {
+            Subject::Sheet | Subject::CutOut | Subject::Tilted(_) | Subject::Bent(_) => {
                 // What is printed is a picture of a lit face.
                 let printed = printed(albedo, normal);
                 let surface = match scene.subject {
                     Subject::Bent(radius) => {
                         let across = (u / radius).clamp(-0.95, 0.95);
                         [across, 0.0, (1.0 - across * across).sqrt()]
+                    }
+                    Subject::Tilted(degrees) => {
+                        let (sin, cos) = degrees.to_radians().sin_cos();
+                        [sin, 0.0, cos]
                     }
                     _ => FLAT,
                 };
@@ -231,8 +246,9 @@ impl Studio {
             Subject::Replay(bright) => {
                 // The victim was filmed by another kiosk under its colors, in a dimmer room.
                 let fell = lambert(normal, 1.0);
-                let filmed =
-                    std::array::from_fn(|c| albedo[c] * (ambience(normal) + 0.5 * fell * other[c]));
+                let filmed = std::array::from_fn(|c| {
+                    albedo[c] * (ambience(normal, 0.0) + 0.5 * fell * other[c])
+                });
                 self.shown(filmed, bright, (u, v), screen)
             }
         }
@@ -244,7 +260,8 @@ impl Studio {
         let fell = lambert(normal, near);
         std::array::from_fn(|c| {
             albedo[c]
-                * (self.scene.ambient * self.scene.tint[c] * ambience(normal) + fell * screen[c])
+                * (self.scene.ambient * self.scene.tint[c] * ambience(normal, self.scene.frontal)
+                    + fell * screen[c])
         })
     }
 
@@ -280,7 +297,8 @@ impl Studio {
                 (x.max(0.0) as u32).min(width - 1),
                 (y.max(0.0) as u32).min(height - 1),
             );
-            return pixel.map(|byte| super::super::patch::linear(byte).max(0.02));
+            // White in a portrait is well lit skin, which gives back six tenths.
+            return pixel.map(|byte| 0.6 * super::super::patch::linear(byte).max(0.03));
         }
         let spots = 0.05 * ((9.0 * u).sin() * (7.0 * v).cos());
         let eye = (u.abs() - 0.5).hypot(v) < 0.13;
@@ -291,6 +309,26 @@ impl Studio {
             _ => [0.45 + spots, 0.28 + spots, 0.2 + spots],
         }
     }
+}
+
+/// sRGB's curve from linear light; quicker than a power for each pixel.
+static CURVE: std::sync::LazyLock<Vec<f32>> = std::sync::LazyLock::new(|| {
+    let curve = |light: f32| match light {
+        light if light <= 0.003_130_8 => 12.92 * light,
+        light => 1.055 * light.powf(1.0 / 2.4) - 0.055,
+    };
+    (0..4096)
+        .map(|step| curve((step as f32 + 0.5) / 4096.0))
+        .collect()
+});
+
+/// The picture after a camera's JPEG.
+fn compressed(frame: Frame, quality: u8) -> Frame {
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode_image(&frame.into_image())
+        .unwrap();
+    shared::picture::decode(&bytes, std::path::Path::new("simulated.jpg")).unwrap()
 }
 
 const WALL: [f32; 3] = [0.5, 0.5, 0.48];
@@ -320,9 +358,9 @@ fn in_sheet(u: f32, v: f32) -> bool {
     u.abs() < 2.4 && v.abs() < 2.6
 }
 
-/// The room's light on a surface: from all around, most of it from above.
-fn ambience(normal: [f32; 3]) -> f32 {
-    0.55 + 0.45 * -normal[1]
+/// The room's light on a surface: from all around, most of it from above, unless it comes from ahead.
+fn ambience(normal: [f32; 3], frontal: f32) -> f32 {
+    (1.0 - frontal) * (0.55 - 0.45 * normal[1]) + frontal * lambert(normal, 1.0)
 }
 
 /// The screen's light on a surface: a lamp straight ahead and a little below.

@@ -66,37 +66,44 @@ fn passed(counts: &BTreeMap<String, u64>) -> u64 {
     counts.get("passed").copied().unwrap_or(0)
 }
 
-const SEEDS: u64 = 12;
-
 /// Prints the whole table: what the simulation says of each subject in each light.
 #[test]
 fn table_of_subjects_and_lights() {
     let mut wrong = Vec::new();
-    for (name, subject, ambient, least, most) in [
-        // In dim and middling rooms a face passes, mostly.
-        ("face, dim room", Subject::Face, 1.0, 11, 12),
-        ("face, room", Subject::Face, 3.0, 11, 12),
-        ("face, bright room", Subject::Face, 30.0, 0, 12),
-        ("face, daylight", Subject::Face, 300.0, 0, 0),
+    let in_light = |ambient| {
+        move |subject, seed| Scene {
+            ambient,
+            ..Scene::new(subject, seed)
+        }
+    };
+    let (dim, room, bright, daylight) = (
+        in_light(1.0),
+        in_light(3.0),
+        in_light(30.0),
+        in_light(300.0),
+    );
+    type Light<'a> = &'a dyn Fn(Subject, u64) -> Scene;
+    let cases: [(&str, Subject, Light<'_>, u64, u64); 15] = [
+        // In dim and middling rooms a face passes.
+        ("face, dim room", Subject::Face, &dim, 4, 4),
+        ("face, room", Subject::Face, &room, 4, 4),
+        ("face, bright room", Subject::Face, &bright, 0, 4),
+        ("face, daylight", Subject::Face, &daylight, 0, 0),
         // Whatever stands in for a face does not, in any light.
-        ("sheet of paper, dim", Subject::Sheet, 1.0, 0, 0),
-        ("sheet of paper, room", Subject::Sheet, 3.0, 0, 0),
-        ("cut-out, dim", Subject::CutOut, 1.0, 0, 0),
-        ("cut-out, room", Subject::CutOut, 3.0, 0, 0),
-        ("cut-out, bright room", Subject::CutOut, 30.0, 0, 0),
-        ("display, dim", Subject::Display(1.0), 1.0, 0, 0),
-        ("display, room", Subject::Display(1.0), 3.0, 0, 0),
-        ("bright display, room", Subject::Display(3.0), 3.0, 0, 0),
-        ("replayed video, dim", Subject::Replay(1.0), 1.0, 0, 0),
-        ("replayed video, room", Subject::Replay(1.0), 3.0, 0, 0),
-    ] {
-        let counts = outcomes(
-            |seed| Scene {
-                ambient,
-                ..Scene::new(subject, seed)
-            },
-            0..SEEDS,
-        );
+        ("sheet of paper, dim", Subject::Sheet, &dim, 0, 0),
+        ("sheet of paper, room", Subject::Sheet, &room, 0, 0),
+        ("cut-out, dim", Subject::CutOut, &dim, 0, 0),
+        ("cut-out, room", Subject::CutOut, &room, 0, 0),
+        ("cut-out, bright room", Subject::CutOut, &bright, 0, 0),
+        ("cut-out held aslant", Subject::Tilted(35.0), &room, 0, 0),
+        ("display, dim", Subject::Display(1.0), &dim, 0, 0),
+        ("display, room", Subject::Display(1.0), &room, 0, 0),
+        ("bright display, room", Subject::Display(3.0), &room, 0, 0),
+        ("replayed video, dim", Subject::Replay(1.0), &dim, 0, 0),
+        ("replayed video, room", Subject::Replay(1.0), &room, 0, 0),
+    ];
+    for (name, subject, light, least, most) in cases {
+        let counts = outcomes(|seed| light(subject, seed), 0..4);
         println!("{name:24} {counts:?}");
         if !(least..=most).contains(&passed(&counts)) {
             wrong.push(format!("{name}: {counts:?}"));
@@ -105,20 +112,37 @@ fn table_of_subjects_and_lights() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A limit of the measure, kept as a test so that nobody claims otherwise: paper bent like a face may pass.
+/// Limits of the measure, kept as tests so that nobody claims otherwise.
 #[test]
-fn strongly_bent_paper_is_not_told_from_a_face() {
-    let counts = outcomes(
-        |seed| Scene {
-            ambient: 1.0,
-            ..Scene::new(Subject::Bent(1.2), seed)
-        },
-        0..4,
-    );
-    println!("paper bent to a face's radius: {counts:?}");
+fn table_of_known_limits() {
+    let of = |name: &str, scene: &dyn Fn(u64) -> Scene| {
+        let counts = outcomes(scene, 0..3);
+        println!("{name:32} {counts:?}");
+        passed(&counts)
+    };
+    let bent = |radius, seed| Scene {
+        ambient: 1.0,
+        ..Scene::new(Subject::Bent(radius), seed)
+    };
+    let frontal = |frontal, seed| Scene {
+        ambient: 1.5,
+        frontal,
+        ..Scene::new(Subject::Face, seed)
+    };
     assert!(
-        passed(&counts) > 0,
-        "better than known: correct the documentation. {counts:?}"
+        of("paper bent to a face's radius", &|seed| bent(1.2, seed)) > 0,
+        "better than known"
+    );
+    of("paper bent gently", &|seed| bent(2.5, seed));
+    assert!(
+        of("a face, a third of light ahead", &|seed| frontal(
+            0.33, seed
+        )) >= 2
+    );
+    assert_eq!(
+        of("a face lit only from ahead", &|seed| frontal(1.0, seed)),
+        0,
+        "better than known"
     );
 }
 
@@ -126,7 +150,7 @@ fn strongly_bent_paper_is_not_told_from_a_face() {
 fn camera_and_room_do_not_matter_much() {
     let mut wrong = Vec::new();
     type Change = fn(&mut Scene);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("warm light", |scene| scene.tint = [1.0, 0.7, 0.4]),
         ("cold light", |scene| scene.tint = [0.8, 0.95, 1.0]),
         ("no lag", |scene| scene.lag_ms = 0.0),
@@ -134,6 +158,7 @@ fn camera_and_room_do_not_matter_much() {
         ("8 frames a second", |scene| scene.frames_per_second = 8.0),
         ("30 frames a second", |scene| scene.frames_per_second = 30.0),
         ("noise", |scene| scene.noise = 4.0),
+        ("JPEG", |scene| scene.jpeg = Some(80)),
         ("white balance drifts", |scene| scene.drift = 0.15),
         ("the face sways", |scene| scene.jitter = 0.8),
     ];
@@ -147,10 +172,10 @@ fn camera_and_room_do_not_matter_much() {
                 change(&mut scene);
                 scene
             },
-            0..4,
+            0..2,
         );
         println!("{name:24} {counts:?}");
-        if passed(&counts) < 3 {
+        if passed(&counts) < 2 {
             wrong.push(format!("{name}: {counts:?}"));
         }
     }
@@ -176,7 +201,7 @@ fn what_cannot_be_measured_is_said() {
         ),
         (
             "the room is too bright",
-            |scene| scene.ambient = 60.0,
+            |scene| scene.ambient = 200.0,
             rules.clone(),
             Reason::TooBright,
         ),

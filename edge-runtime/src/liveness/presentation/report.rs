@@ -157,9 +157,7 @@ impl Report {
             path: path.to_owned(),
             reason,
         };
-        if path.exists() {
-            return Err(refuse("a file that is there already".to_owned()));
-        }
+        refuse_existing(path)?;
         let mut text =
             serde_json::to_string_pretty(self).map_err(|error| refuse(error.to_string()))?;
         text.push('\n');
@@ -197,10 +195,6 @@ impl Report {
 
     /// The report in words: a table, and what it does not say.
     pub fn text(&self) -> String {
-        let percent = |rate: &Rate| {
-            let [low, high] = rate.interval.map(|bound| 100.0 * bound);
-            format!("{:>5.1} % ({low:.1} to {high:.1})", 100.0 * rate.rate)
-        };
         let width = self
             .species
             .iter()
@@ -227,8 +221,8 @@ impl Report {
             "people: {} presentations of {} subjects, BPCER {}, BPNRR {}",
             people.bpcer.of,
             people.subjects,
-            percent(&people.bpcer).trim_start(),
-            percent(&people.bpnrr).trim_start()
+            percent(&people.bpcer),
+            percent(&people.bpnrr)
         ));
         lines.push(format!(
             "ACER {:.1} %: {}",
@@ -239,6 +233,49 @@ impl Report {
         lines.extend(self.limits.iter().map(|limit| format!("- {limit}")));
         lines.join("\n")
     }
+}
+
+/// Refuses a place for a report where a file lies already: no report is overwritten.
+///
+/// # Errors
+/// [`LivenessError::Report`] when one does.
+pub fn refuse_existing(path: &Path) -> Result<(), LivenessError> {
+    match path.exists() {
+        false => Ok(()),
+        true => Err(LivenessError::Report {
+            path: path.to_owned(),
+            reason: "a file that is there already".to_owned(),
+        }),
+    }
+}
+
+/// All that may be said of how well these settings work: what their own report found, or that there is none.
+///
+/// # Errors
+/// As [`Report::named_by`]: a report of other settings says nothing of these.
+pub fn claim(config: &LivenessConfig, folder: &Path) -> Result<String, LivenessError> {
+    let Some(report) = Report::named_by(config, folder)? else {
+        return Ok("no report, so nothing is known of how well the checks work here".to_owned());
+    };
+    let worst = report
+        .species
+        .iter()
+        .find(|species| species.name == report.worst_species);
+    let bpcer = percent(&report.bona_fide.bpcer);
+    Ok(match worst {
+        Some(worst) => format!(
+            "worst species {}: APCER {}; BPCER {bpcer}; intervals of 95 %",
+            worst.name,
+            percent(&worst.apcer)
+        ),
+        None => format!("BPCER {bpcer}, no attack measured"),
+    })
+}
+
+/// A rate and its bounds: "6.7 % (0.8 to 22.1)".
+fn percent(rate: &Rate) -> String {
+    let [low, high] = rate.interval.map(|bound| 100.0 * bound);
+    format!("{:.1} % ({low:.1} to {high:.1})", 100.0 * rate.rate)
 }
 
 /// What the numbers of no report say.

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::collection::{Collection, CollectionError};
-use super::report::{Findings, Report, config_digest};
+use super::report::{Findings, Report, claim, config_digest};
 use super::*;
 use crate::liveness::LivenessError;
+use crate::liveness::challenge::Challenge;
 use crate::liveness::config::LivenessConfig;
+use crate::liveness::flash::simulation::{Scene, Studio, Subject};
 use crate::liveness::guard::Need;
+use crate::liveness::{Prompt, setup};
 
 fn tally(bona_fide: u64, attack: u64, none: u64) -> Tally {
     let mut tally = Tally::default();
@@ -81,7 +84,17 @@ fn a_report_speaks_for_its_own_settings_alone() {
         matches!(written.write(&path), Err(LivenessError::Report { .. })),
         "never overwritten"
     );
+    assert!(
+        claim(&config, folder.path())
+            .unwrap()
+            .contains("nothing is known")
+    );
     config.report = Some("report.json".into());
+    let claimed = claim(&config, folder.path()).unwrap();
+    assert!(
+        claimed.starts_with("worst species tablet: APCER 6.7 % (0.8 to 22.1); BPCER 7.5 %"),
+        "{claimed}"
+    );
     assert_eq!(
         Report::named_by(&config, folder.path()).unwrap(),
         Some(written)
@@ -152,4 +165,83 @@ fn the_digest_knows_every_file_and_its_place() {
     std::fs::write(recording.join("1.png"), b"a").unwrap();
     std::fs::rename(&recording, folder.path().join("attack/print/2")).unwrap();
     assert_ne!(first, digest());
+}
+
+/// What a kiosk decided live, it decides again from the recording and its challenge file.
+#[test]
+fn a_recording_is_judged_as_the_kiosk_judged_it() {
+    let mut config = LivenessConfig::default();
+    config.flash.need = Need::Required;
+    for (subject, expected) in [
+        (Subject::Face, (Outcome::BonaFide, None)),
+        (Subject::CutOut, (Outcome::Attack, Some(Reason::Flat))),
+        (
+            Subject::Display(1.0),
+            (Outcome::Attack, Some(Reason::Glossy)),
+        ),
+    ] {
+        let mut guard = setup::guard(&config, Path::new(""), 12.0, [7; 32]).unwrap();
+        let mut studio = Studio::new(Scene::new(subject, 2));
+        let (mut frames, mut shown) = (Vec::new(), Vec::new());
+        let mut liveness = Liveness::Off;
+        for number in 0..60 {
+            let ms = number * 1000 / 12;
+            let (frame, detection) = studio.picture(ms, &shown);
+            let at = Timestamp::from_millis(ms);
+            let look = Look {
+                frame: &frame,
+                detection: &detection,
+                aligned: None,
+                at,
+                track: 1,
+            };
+            liveness = guard.step(at, Some(&look), Some(IdentityId::from_number(1)));
+            frames.push((at, frame, detection));
+            match liveness {
+                Liveness::Pending(Prompt::Flash(color)) => shown.push((ms, color)),
+                Liveness::Pending(_) => {}
+                _ => break,
+            }
+        }
+        let live = match liveness {
+            Liveness::Live => Outcome::BonaFide,
+            Liveness::Refused => Outcome::Attack,
+            other => panic!("{subject:?}: {other:?}"),
+        };
+        assert_eq!(
+            (live, guard.refusal().map(|hold| hold.reason)),
+            expected,
+            "{subject:?}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        guard.challenge().write(folder.path()).unwrap();
+        let challenge = Challenge::read(folder.path()).unwrap();
+        let again = setup::guard_of_recording(&config, Path::new(""), &challenge).unwrap();
+        let mut presentation = Presentation::new(again);
+        for (at, frame, detection) in &frames {
+            if presentation.step(*at, frame, Some(detection)) {
+                break;
+            }
+        }
+        assert_eq!(
+            presentation.outcome(),
+            expected,
+            "{subject:?}, from the recording"
+        );
+    }
+}
+
+/// Without a face, or cut off too early, a presentation is a non-response, and neither passed nor refused.
+#[test]
+fn what_does_not_come_to_an_end_is_a_non_response() {
+    let mut config = LivenessConfig::default();
+    config.turn.need = Need::Required;
+    let challenge: Challenge = toml::from_str("[turn]\nsides = [\"left\"]").unwrap();
+    let guard = setup::guard_of_recording(&config, Path::new(""), &challenge).unwrap();
+    let mut presentation = Presentation::new(guard);
+    let frame = Frame::new(1, 1, vec![0; 3]).unwrap();
+    for number in 0..100 {
+        assert!(!presentation.step(Timestamp::from_millis(100 * number), &frame, None));
+    }
+    assert_eq!(presentation.outcome(), (Outcome::NoResponse, None));
 }

@@ -1,8 +1,8 @@
 //! The person reads what they agree to, page by page.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::super::control::{Control, Rank};
@@ -31,25 +31,36 @@ fn places(layout: &Layout) -> Places {
     Places { head, text, foot }
 }
 
-/// The whole text in lines, and how many of them a page holds.
-fn broken(kit: &Kit, text: &str) -> (Arc<Paragraph>, usize) {
+/// The whole text in lines, and which of them stand on each page; no page begins with an empty line.
+fn broken(kit: &Kit, text: &str) -> (Arc<Paragraph>, Vec<Range<usize>>) {
     let layout = &kit.layout;
     let area = places(layout).text;
     let size = layout.px(SIZE);
-    let inset = layout.px(20.0);
-    let width = area.size.width as f32 - 2.0 * inset;
-    let lines = kit
+    let width = area.size.width as f32 - 2.0 * layout.px(20.0);
+    let whole = kit
         .fonts
         .fit(text.trim(), Typeface::Text, (size, size), width, usize::MAX);
     let line = Typeface::Text.line_height() * size;
     let room = area.size.height as f32 - 2.0 * layout.px(16.0) - Fonts::CAPITALS * size;
-    (lines, ((room / line) as usize + 1).max(1))
+    let each = ((room / line) as usize + 1).max(1);
+    let mut pages: Vec<Range<usize>> = Vec::new();
+    let mut begin = 0;
+    loop {
+        while whole.lines.get(begin).is_some_and(String::is_empty) {
+            begin += 1;
+        }
+        if begin >= whole.lines.len() && !pages.is_empty() {
+            return (whole, pages);
+        }
+        let begins = begin.min(whole.lines.len());
+        begin = (begins + each).min(whole.lines.len());
+        pages.push(begins..begin);
+    }
 }
 
 /// How many pages `text` takes on this screen, at least 1.
 pub(in super::super) fn pages(kit: &Kit, text: &str) -> usize {
-    let (lines, each) = broken(kit, text);
-    lines.lines.len().div_ceil(each).max(1)
+    broken(kit, text).1.len()
 }
 
 pub(super) fn controls(kit: &Kit, text: &str, page: usize) -> Vec<Control> {
@@ -103,10 +114,10 @@ impl Painter<'_> {
         self.text(&title, (head.top_left.x as f32, top), 0.0, theme.text);
 
         self.fill(RoundRect::new(area, self.px(16.0)), theme.surface, 1.0);
-        let (whole, each) = broken(self.kit, text);
-        let pages = whole.lines.len().div_ceil(each).max(1);
+        let (whole, ranges) = broken(self.kit, text);
+        let pages = ranges.len();
         let page = page.min(pages - 1);
-        let range = page * each..((page + 1) * each).min(whole.lines.len());
+        let range = ranges[page].clone();
         let shown = Arc::new(Paragraph {
             typeface: whole.typeface,
             size_px: whole.size_px,
@@ -120,15 +131,33 @@ impl Painter<'_> {
         );
         self.text(&shown, at, 0.0, theme.text);
         if pages > 1 {
-            let (page, pages) = ((page + 1).to_string(), pages.to_string());
-            let values = [("page", page.as_str()), ("pages", pages.as_str())];
+            let (number, pages) = ((page + 1).to_string(), pages.to_string());
+            let values = [("page", number.as_str()), ("pages", pages.as_str())];
             let label = self.kit.words.fill(Word::ConsentPage, &values);
-            let label = self.fitted(&label, Typeface::Text, (17.0, 14.0), width * 0.3, 1);
-            self.text_in(
-                &label,
-                Rectangle::new(foot.top_left, Size::new(foot.size.width, foot.size.height)),
-                theme.text_soft,
-            );
+            let between = between(foot, &controls(self.kit, text, page));
+            let width = between.size.width as f32;
+            let label = self.fitted(&label, Typeface::Text, (17.0, 13.0), width, 1);
+            self.text_in(&label, between, theme.text_soft);
         }
     }
+}
+
+/// What the way out leaves of `foot` before the next button.
+fn between(foot: Rectangle, controls: &[Control]) -> Rectangle {
+    let start = foot.top_left.x;
+    let ends: Vec<(i32, i32)> = controls
+        .iter()
+        .map(|control| {
+            let left = control.area.top_left.x - start;
+            (left, left + control.area.size.width as i32)
+        })
+        .collect();
+    let from = ends.first().map_or(0, |(_, right)| *right);
+    let to = ends
+        .iter()
+        .map(|(left, _)| *left)
+        .filter(|left| *left >= from)
+        .min()
+        .unwrap_or(foot.size.width as i32);
+    split_beside(split_beside(foot, to as f32).0, from as f32).1
 }

@@ -48,20 +48,20 @@ impl Painter<'_> {
             Pose::Down => (Word::PoseDown, Some((0.5, 4))),
             Pose::Left => (Word::PoseLeft, Some((0.75, 6))),
         };
-        if let Some(preview) = preview {
-            let around = match side {
-                None => Around::Progress(held),
-                Some((at, _)) => Around::Side { at, held },
-            };
-            self.live(preview, around);
-            if let Some((at, eighths)) = side {
-                self.seal(&Sign::Arrow(eighths), at, theme.text, theme.background);
-            }
+        let around = match side {
+            None => Around::Progress(held),
+            Some((at, _)) => Around::Side { at, held },
+        };
+        self.live(preview, around);
+        if let Some((at, eighths)) = side {
+            self.seal(&Sign::Arrow(eighths), at, theme.text, theme.background);
         }
         let helps = hint.filter(|hint| *hint != Hint::HoldStill);
+        // Before it is known who, as when somebody known is looked at first, there is no name to say.
         let second = match helps {
-            Some(hint) => self.say(hint_words(hint).0).to_owned(),
-            None => self.kit.words.fill(Word::GuidedFor, &[("name", name)]),
+            Some(hint) => Some(self.say(hint_words(hint).0).to_owned()),
+            None if name.is_empty() => None,
+            None => Some(self.kit.words.fill(Word::GuidedFor, &[("name", name)])),
         };
         let seconds = left.as_millis().div_ceil(1000).to_string();
         let seconds = self
@@ -73,12 +73,12 @@ impl Painter<'_> {
         } else {
             theme.text_soft
         };
-        let parts = [
-            self.headline(self.say(word), theme.text, 0.0),
-            self.sentence(&second, color, 20.0),
-            self.note(&seconds, 20.0),
-        ];
+        let mut parts = vec![self.headline(self.say(word), theme.text, 0.0)];
+        parts.extend(second.map(|second| self.sentence(&second, color, 26.0)));
+        parts.push(self.note(&seconds, 20.0));
         let end = self.message(&parts);
-        self.pips(end + self.px(24.0), steps);
+        if steps.1 > 1 {
+            self.pips(end + self.px(24.0), steps);
+        }
     }
 }

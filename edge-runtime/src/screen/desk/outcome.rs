@@ -45,9 +45,7 @@ pub(super) fn failed_controls(kit: &Kit) -> Vec<Control> {
 impl Painter<'_> {
     /// Draws the end of an enrollment at the desk.
     pub(super) fn done(&mut self, preview: Option<&Preview<'_>>, name: &str) {
-        if let Some(preview) = preview {
-            self.enrolled(preview, name);
-        }
+        self.enrolled(preview, name);
     }
 
     /// Draws what happened and what to do.
