@@ -11,6 +11,7 @@ mod decode;
 pub mod device;
 pub mod feed;
 mod live;
+pub(crate) mod memory;
 mod mjpg;
 mod negotiation;
 pub mod orientation;
@@ -30,6 +31,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use shared::frame::Frame;
 
 use crate::clock::{FrameRateError, Timestamp};
@@ -89,8 +91,9 @@ pub enum CameraError {
     Thread(io::Error),
 }
 
-/// Which camera to open, as written on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which camera to open, as written on the command line and in the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum CameraSource {
     /// `replay:DIR`, a folder of pictures.
     Replay(PathBuf),
@@ -196,6 +199,20 @@ impl FromStr for CameraSource {
                 .ok_or_else(refuse),
             _ => Err(refuse()),
         }
+    }
+}
+
+impl TryFrom<String> for CameraSource {
+    type Error = CameraSourceError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<CameraSource> for String {
+    fn from(source: CameraSource) -> Self {
+        source.to_string()
     }
 }
 

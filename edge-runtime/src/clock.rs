@@ -1,4 +1,10 @@
 //! Time as the kiosk knows it: milliseconds handed in with each frame, never asked of the system.
+//!
+//! Records for people carry the wall clock as well: [`moment`] is what the device's clocks say, and [`judge`] how far
+//! that is to be believed.
+
+pub mod judge;
+pub mod moment;
 
 use std::fmt;
 use std::time::Duration;

@@ -1,15 +1,20 @@
 //! The command line of `usher`: what can be asked for, and what the commands share.
 
+mod bench;
 mod camera;
+mod config;
 mod consent;
+mod doctor;
 mod enroll;
 mod files;
 mod gallery;
-mod likeness;
+mod pad;
+mod pin;
 mod record;
 mod replay;
 mod run;
 mod sealing;
+mod status;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +28,7 @@ use shared::pipeline::Pipeline;
 use crate::camera::CameraSource;
 use crate::config::Config;
 use crate::screen::Screen;
+pub(crate) use sealing::now;
 
 /// Side of the detector's input in pixels: a face with 24 pixels between the eyes in a frame of 1280x720 still has 6.
 const DETECTOR_SIDE_PX: u32 = 320;
@@ -65,6 +71,19 @@ enum Command {
     Record(record::Record),
     /// Print the standard consent text
     Consent(consent::ShowConsent),
+    /// Measure the liveness checks on recordings of people and of attacks
+    #[command(subcommand)]
+    Pad(pad::Pad),
+    Status(status::ShowStatus),
+    Doctor(Box<doctor::Doctor>),
+    /// Check settings, show them, print the commented defaults
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Say who may unlock the desk of the kiosk, by PIN or token
+    #[command(subcommand)]
+    Pin(pin::PinCommand),
+    /// Measure how long each stage takes on this device
+    Bench(bench::Bench),
     /// Make recordings that stand in for a camera
     #[command(subcommand)]
     Replay(replay::Replay),
@@ -80,6 +99,12 @@ impl Usher {
             Command::Camera(camera) => camera.execute(),
             Command::Record(record) => record.execute(),
             Command::Consent(consent) => consent.execute(),
+            Command::Pad(pad) => pad.execute(),
+            Command::Status(status) => status.execute(),
+            Command::Doctor(doctor) => doctor.execute(),
+            Command::Config(config) => config.execute(),
+            Command::Pin(pin) => pin.execute(),
+            Command::Bench(bench) => bench.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }
@@ -162,9 +187,9 @@ impl FromStr for PixelSize {
 
 /// `png:DIR` on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ScreenTarget(PathBuf);
+struct PngTarget(PathBuf);
 
-impl FromStr for ScreenTarget {
+impl FromStr for PngTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -200,7 +225,7 @@ mod tests {
         for text in ["", "1280", "x", "1280x", "0x480", "axb", "99999x800"] {
             assert!(text.parse::<PixelSize>().is_err(), "{text}");
         }
-        assert_eq!("png:a:b".parse(), Ok(ScreenTarget("a:b".into())));
-        assert!("drm:".parse::<ScreenTarget>().is_err());
+        assert_eq!("png:a:b".parse(), Ok(PngTarget("a:b".into())));
+        assert!("drm:".parse::<PngTarget>().is_err());
     }
 }

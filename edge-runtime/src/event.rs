@@ -1,18 +1,58 @@
 //! What happened, one JSON line each: never a picture, an embedding, or anything about a stranger but a distance.
+//!
+//! Every line has `at_ms` and `event`; a line of a live kiosk also has the wall clock. What else there is by `event`:
+//!
+//! | `event` | fields | when |
+//! |---|---|---|
+//! | `started` | `version`, `model`, `people` | the kiosk is ready |
+//! | `greeted` | `identity`, `name`, `distance`, `threshold`, `frame`, `one_in` | somebody known was greeted |
+//! | `unknown` | `nearest_distance`, `threshold`, `frame`, `one_in` | somebody was not recognized |
+//! | `not_live` | `frame` | a face was refused as a picture, a display or a mask |
+//! | `left` | | whoever stood there has gone |
+//! | `enrolled` | `identity`, `name`, `templates`, `frames` | somebody was enrolled |
+//! | `door` | `active`, `why`, `identity` | the door's relay changed, or a greeting did not open it |
+//! | `recording` | `active` | an operator's recording began or ended |
+//! | `clock` | `jumped_ms` | the wall clock was set while the kiosk ran |
+//! | `fault` | `cause`, `remedy` | something does not work |
+//! | `recovered` | `cause`, `after_ms` | it works again |
+//! | `stopped` | `why` | the kiosk has ended |
+//!
+//! | field | type | what it is |
+//! |---|---|---|
+//! | `at_ms` | integer | milliseconds since the camera's first frame, or since the device was switched on |
+//! | `utc` | string, RFC 3339 with milliseconds | what the wall clock showed; absent in a replay |
+//! | `monotonic_ms` | integer | milliseconds since the device was switched on; absent in a replay |
+//! | `boot` | string, 32 hex digits | the boot that `monotonic_ms` counts from; absent in a replay |
+//! | `synced` | bool | whether a time server is known to have set the wall clock; absent in a replay |
+//! | `identity` | string | number in the gallery |
+//! | `name` | string | absent in files and on the network unless the settings ask for names there |
+//! | `distance`, `nearest_distance`, `threshold` | number, 0 to 4 | squared L2; `nearest_distance` is null in an empty gallery |
+//! | `one_in` | integer | one stranger in so many is taken for somebody at this threshold; absent if not measured |
+//!
+//! A name is left out of files by default because a file of events lies unsealed for weeks beside a gallery that is
+//! sealed: the number says who it was to whoever may open the gallery, and to nobody once the person is removed.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use shared::gallery::Gallery;
+use shared::gallery::consent::WallTime;
 
 use crate::clock::Timestamp;
+use crate::clock::judge::Judged;
+use crate::clock::moment::Moment;
+use crate::rolling_file::{Retention, RollingFile};
+use crate::session::Event;
 
 /// One line of the event log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record<'a> {
     /// Milliseconds since the camera's first frame.
     pub at_ms: u64,
+    /// When, by the device's clocks; a replay has none, so that it always gives the same lines.
+    #[serde(flatten)]
+    pub moment: Option<Moment>,
     /// What happened.
     #[serde(flatten)]
     pub happening: Happening<'a>,
@@ -20,20 +60,33 @@ pub struct Record<'a> {
 
 /// What happened, and the numbers behind it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Happening<'a> {
+    /// The kiosk is ready.
+    Started {
+        /// Of this program.
+        version: &'a str,
+        /// The model's id, in short.
+        model: String,
+        /// How many people it knows.
+        people: usize,
+    },
     /// Somebody known was greeted.
     Greeted {
         /// Number in the gallery.
         identity: String,
         /// The name that was shown.
-        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
         /// Squared L2 from the probe to the nearest template.
         distance: f32,
         /// The most that would have been a match.
         threshold: f32,
         /// Number of the frame that decided.
         frame: u64,
+        /// One stranger in so many is taken for somebody.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        one_in: Option<u64>,
     },
     /// Somebody was not recognized.
     Unknown {
@@ -43,25 +96,157 @@ pub enum Happening<'a> {
         threshold: f32,
         /// Number of the frame that decided.
         frame: u64,
+        /// One stranger in so many is taken for somebody.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        one_in: Option<u64>,
     },
+    /// A face was refused as a picture, a display or a mask.
+    NotLive {
+        /// Number of the frame that decided.
+        frame: u64,
+    },
+    /// Whoever stood there has gone.
+    Left,
     /// Somebody was enrolled.
     Enrolled {
         /// Number in the gallery.
         identity: String,
         /// The name given.
-        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
         /// Templates stored.
         templates: usize,
         /// Frames looked at.
         frames: u64,
     },
-    /// The kiosk cannot go on.
+    /// The door's relay changed, or a greeting did not open it.
+    Door {
+        /// Whether the relay is active now.
+        active: bool,
+        /// Why.
+        why: &'a str,
+        /// For whom, as a number in the gallery.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        identity: Option<String>,
+    },
+    /// An operator's recording of frames began or ended.
+    Recording {
+        /// Whether frames are written now.
+        active: bool,
+    },
+    /// The wall clock was set while the kiosk ran.
+    Clock {
+        /// Milliseconds, less than zero when it went backward.
+        jumped_ms: i64,
+    },
+    /// Something does not work.
     Fault {
         /// What is wrong.
         cause: &'a str,
         /// What to do.
         remedy: &'a str,
     },
+    /// It works again.
+    Recovered {
+        /// What was wrong.
+        cause: &'a str,
+        /// Milliseconds that it was.
+        after_ms: u64,
+    },
+    /// The kiosk has ended.
+    Stopped {
+        /// Why.
+        why: &'a str,
+    },
+}
+
+impl<'a> Happening<'a> {
+    /// What the session tells, of whom `gallery` knows and by the frame of that number.
+    pub fn of(event: &Event, gallery: &'a Gallery, frame: u64) -> Self {
+        let whole = |one_in: Option<f64>| one_in.map(|one_in| one_in as u64);
+        match event {
+            Event::Greeted {
+                identity,
+                distance,
+                threshold,
+                one_in,
+            } => Self::Greeted {
+                identity: identity.to_string(),
+                name: gallery.identity(*identity).map(|known| known.name()),
+                distance: distance.value(),
+                threshold: threshold.value(),
+                frame,
+                one_in: whole(*one_in),
+            },
+            Event::Unknown {
+                nearest,
+                threshold,
+                one_in,
+            } => Self::Unknown {
+                nearest_distance: nearest.map(|nearest| nearest.value()),
+                threshold: threshold.value(),
+                frame,
+                one_in: whole(*one_in),
+            },
+            Event::NotLive => Self::NotLive { frame },
+            Event::Left => Self::Left,
+        }
+    }
+
+    /// The same without anybody's name.
+    pub fn without_name(mut self) -> Self {
+        if let Self::Greeted { name, .. } | Self::Enrolled { name, .. } = &mut self {
+            *name = None;
+        }
+        self
+    }
+}
+
+/// Where events are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsConfig {
+    /// File that events are added to; empty: standard output.
+    pub path: PathBuf,
+    /// Days until they are deleted.
+    pub keep_days: u64,
+    /// Bytes that all of them may take.
+    pub max_bytes: u64,
+    /// Whether names are written into the file.
+    pub names: bool,
+}
+
+impl Default for EventsConfig {
+    /// A month, 16 MiB (about 60,000 events), no names.
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            keep_days: 30,
+            max_bytes: 16 << 20,
+            names: false,
+        }
+    }
+}
+
+impl EventsConfig {
+    /// The defaults with this path; without one, events go to standard output.
+    pub fn at(path: Option<&Path>) -> Self {
+        Self {
+            path: path.map_or_else(PathBuf::new, Path::to_owned),
+            ..Self::default()
+        }
+    }
+
+    fn retention(&self) -> Retention {
+        Retention {
+            keep_days: self.keep_days,
+            max_bytes: self.max_bytes,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.retention().check("events")
+    }
 }
 
 /// Why an event was lost.
@@ -75,112 +260,94 @@ pub struct EventLogError {
 /// Where events go.
 #[derive(Debug)]
 pub enum EventLog {
-    /// To standard output.
+    /// To standard output, with names.
     Stdout(Stdout),
-    /// To the end of a file.
+    /// To a file.
     File {
-        /// Where it lies.
-        path: PathBuf,
         /// The open file.
-        file: File,
+        file: RollingFile,
+        /// Whether names go there.
+        names: bool,
+        /// The time of the latest event that had one.
+        latest: WallTime,
     },
 }
 
 impl EventLog {
-    /// Events go to the end of the file at `path`, or to standard output when there is none.
-    pub fn open(path: Option<&Path>) -> Result<Self, EventLogError> {
-        let Some(path) = path else {
+    /// Events go to the file that `config` names, or to standard output when it names none; `now` decides which old
+    /// files are deleted.
+    ///
+    /// # Errors
+    /// [`EventLogError`] when the file cannot be opened or old ones not be deleted.
+    pub fn open(config: &EventsConfig, now: WallTime) -> Result<Self, EventLogError> {
+        if config.path.as_os_str().is_empty() {
             return Ok(Self::Stdout(io::stdout()));
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|source| EventLogError {
-                path: path.to_owned(),
-                source,
-            })?;
+        }
+        let file = RollingFile::open(&config.path, config.retention(), now)
+            .map_err(|source| lost(&config.path, source))?;
         Ok(Self::File {
-            path: path.to_owned(),
             file,
+            names: config.names,
+            latest: now,
         })
     }
 
-    /// Writes one whole line.
-    pub fn write(&mut self, at: Timestamp, happening: Happening<'_>) -> Result<(), EventLogError> {
-        let record = Record {
-            at_ms: at.millis(),
-            happening,
-        };
-        let line = serde_json::to_string(&record)
-            .map(|json| json + "\n")
-            .map_err(io::Error::from);
+    /// Writes one whole line; `judged` is the time by the device's clocks, `None` in a replay.
+    ///
+    /// # Errors
+    /// [`EventLogError`] when the line is lost.
+    pub fn write(
+        &mut self,
+        at: Timestamp,
+        judged: Option<&Judged>,
+        happening: Happening<'_>,
+    ) -> Result<(), EventLogError> {
+        let moment = judged.map(|judged| judged.moment);
         match self {
-            Self::Stdout(stdout) => line
+            Self::Stdout(stdout) => line(at, moment, happening)
                 .and_then(|line| {
-                    stdout
-                        .write_all(line.as_bytes())
-                        .and_then(|()| stdout.flush())
+                    stdout.write_all((line + "\n").as_bytes())?;
+                    stdout.flush()
                 })
-                .map_err(|source| EventLogError {
-                    path: "standard output".into(),
-                    source,
-                }),
-            Self::File { path, file } => line
-                .and_then(|line| file.write_all(line.as_bytes()))
-                .map_err(|source| EventLogError {
-                    path: path.clone(),
-                    source,
-                }),
+                .map_err(|source| lost(Path::new("standard output"), source)),
+            Self::File {
+                file,
+                names,
+                latest,
+            } => {
+                let happening = match names {
+                    true => happening,
+                    false => happening.without_name(),
+                };
+                *latest = judged.map_or(*latest, |judged| judged.believed);
+                line(at, moment, happening)
+                    .and_then(|line| file.add(&line, *latest))
+                    .map_err(|source| lost(file.path(), source))
+            }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// One event as a line of JSON, without the line feed.
+pub(crate) fn line(
+    at: Timestamp,
+    moment: Option<Moment>,
+    happening: Happening<'_>,
+) -> io::Result<String> {
+    let record = Record {
+        at_ms: at.millis(),
+        moment,
+        happening,
+    };
+    Ok(serde_json::to_string(&record)?)
+}
 
-    #[test]
-    fn lines_as_other_programs_read_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("events.jsonl");
-        let greeted = Happening::Greeted {
-            identity: "1".to_owned(),
-            name: "Ada \"Countess\" Lovelace",
-            distance: 0.81,
-            threshold: 1.05,
-            frame: 17,
-        };
-        EventLog::open(Some(&path))
-            .unwrap()
-            .write(Timestamp::from_millis(1700), greeted)
-            .unwrap();
-        let mut log = EventLog::open(Some(&path)).unwrap();
-        let unknown = Happening::Unknown {
-            nearest_distance: None,
-            threshold: 1.05,
-            frame: 20,
-        };
-        log.write(Timestamp::from_millis(2000), unknown).unwrap();
-        log.write(
-            Timestamp::from_millis(2100),
-            Happening::Fault {
-                cause: "a",
-                remedy: "b",
-            },
-        )
-        .unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            concat!(
-                r#"{"at_ms":1700,"event":"greeted","identity":"1","name":"Ada \"Countess\" Lovelace","#,
-                r#""distance":0.81,"threshold":1.05,"frame":17}"#,
-                "\n",
-                r#"{"at_ms":2000,"event":"unknown","nearest_distance":null,"threshold":1.05,"frame":20}"#,
-                "\n",
-                r#"{"at_ms":2100,"event":"fault","cause":"a","remedy":"b"}"#,
-                "\n"
-            )
-        );
+fn lost(path: &Path, source: io::Error) -> EventLogError {
+    EventLogError {
+        path: path.to_owned(),
+        source,
     }
 }
+
+#[cfg(test)]
+mod tests;

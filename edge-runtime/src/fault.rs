@@ -15,7 +15,11 @@ impl Fault {
     /// Every message of Usher ends in "; what to do"; one that does not comes from elsewhere, and then whoever
     /// looks after the device has to read the log.
     pub fn of(error: &anyhow::Error) -> Self {
-        let message = message(error);
+        Self::of_message(message(error))
+    }
+
+    /// Takes a message apart.
+    pub fn of_message(message: String) -> Self {
         match message.rsplit_once("; ") {
             Some((cause, remedy)) => Self {
                 cause: cause.to_owned(),

@@ -1,30 +1,44 @@
 //! The kiosk's loop body: a frame goes in, the state and what happened come out.
 
+use std::time::Duration;
+
+use shared::align::AlignedFace;
 use shared::detector::Detection;
 use shared::embedder::EmbedderError;
+use shared::embedding::Embedding;
 use shared::frame::Frame;
 use shared::gallery::Gallery;
 use shared::gallery::consent::WallTime;
-use shared::geometry::Rect;
+use shared::manifest::ManifestError;
 use shared::operating_point::Threshold;
 use shared::pipeline::{Pipeline, PipelineError};
 
+use crate::attention::{Attention, Noticed, Senses};
 use crate::camera::Captured;
+use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::decision::{DecisionPoint, Outcome, decide};
 use crate::framing::Framing;
 use crate::latency::{Latencies, Stage};
-use crate::screen::{Preview, View};
-use crate::session::{Event, Hint, Session, Sighting, State};
+use crate::liveness::{Liveness, Prompt};
+use crate::recognition::RecognitionRules;
+use crate::session::{Event, Session, State};
+use crate::showing::{Aim, Showing};
+use crate::tracking::Tracker;
+
+pub use crate::attention::Look;
 
 /// Everything between camera and screen.
 pub struct Kiosk {
     pipeline: Pipeline,
     gallery: Gallery,
-    threshold: Threshold,
-    least_eye_distance_px: f32,
-    session: Session,
+    asked: Option<String>,
+    decides: DecisionPoint,
+    rules: RecognitionRules,
+    attention: Attention,
     framing: Framing,
     latencies: Latencies,
+    now: Timestamp,
 }
 
 /// What a frame led to.
@@ -32,55 +46,105 @@ pub struct Kiosk {
 pub struct Step {
     /// What happened.
     pub events: Vec<Event>,
-    /// The face that was looked at, in frame pixels.
-    pub face: Option<Rect>,
-    /// What the preview looks at, in frame pixels.
-    pub focus: Option<Rect>,
+    /// Where the face is that was looked at.
+    pub aim: Aim,
+    /// All faces in the frame, best score first.
+    pub detections: Vec<Detection>,
+    /// Whether a face was compared with the gallery.
+    pub compared: bool,
 }
 
 impl Kiosk {
     /// A kiosk that knows the people of `gallery`, whose templates are of the pipeline's model.
+    ///
+    /// `asked` is the operating point that was asked for by name; it goes before the one in `config`, which goes before
+    /// the gallery's own, which goes before the one chosen by the wished rate ([`DecisionPoint::choose`]).
+    ///
+    /// # Errors
+    /// [`ManifestError::NoOperatingPoint`] when the model has no such point.
     pub fn new(
         pipeline: Pipeline,
         gallery: Gallery,
-        threshold: Threshold,
+        asked: Option<&str>,
         config: &Config,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ManifestError> {
+        let rules = config.recognition.clone();
+        let asked = asked
+            .map(str::to_owned)
+            .or_else(|| rules.operating_point.clone());
+        let decides = DecisionPoint::choose(
+            pipeline.embedder().manifest(),
+            asked.as_deref(),
+            &gallery,
+            rules.fpir,
+        )?;
+        let tracker = Tracker::new(config.session.presence, rules.subject);
+        let session = Session::new(config.session, decides.threshold(), decides.one_in());
+        Ok(Self {
+            attention: Attention::new(rules.clone(), tracker, session),
             pipeline,
             gallery,
-            threshold,
-            least_eye_distance_px: config.least_eye_distance_px,
-            session: Session::new(config.session),
+            asked,
+            decides,
+            rules,
             framing: Framing::default(),
             latencies: Latencies::default(),
-        }
+            now: Timestamp::default(),
+        })
     }
 
-    /// Looks at one frame: detect, align, embed, match, and the session's next state.
+    /// Looks at one frame: detect, follow, align, embed, match, and the session's next state.
     ///
-    /// Of several faces only the largest is decided on. A face that cannot be decided on is a value, not an error.
+    /// `liveness` is asked once for each frame that shows the person whose turn it is. A face that cannot be decided on
+    /// is a value, not an error. A frame from before the latest one is not looked at; whether one is too old is for the
+    /// caller to ask by [`Kiosk::is_decidable`].
     ///
     /// # Errors
     /// [`PipelineError`] when a network fails.
-    pub fn step(&mut self, captured: &Captured) -> Result<Step, PipelineError> {
-        let sighting = self.sight(&captured.frame)?;
-        let face = match &sighting {
-            Sighting::Nobody => None,
-            Sighting::Unusable { bounds, .. } | Sighting::Face { bounds, .. } => Some(*bounds),
+    pub fn step(
+        &mut self,
+        captured: &Captured,
+        liveness: &mut dyn FnMut(&Look<'_>) -> Liveness,
+    ) -> Result<Step, PipelineError> {
+        if captured.at < self.now {
+            return Ok(self.idle_step(self.now));
+        }
+        self.now = captured.at;
+        let frame = &captured.frame;
+        let (pipeline, latencies) = (&mut self.pipeline, &mut self.latencies);
+        let detections = latencies.measure(Stage::Detect, || pipeline.detect(frame))?;
+        tracing::trace!(faces = detections.len(), "detected");
+        let mut senses = Sight {
+            frame,
+            pipeline,
+            gallery: &self.gallery,
+            threshold: self.decides.threshold(),
+            rules: &self.rules,
+            latencies,
+            liveness,
         };
-        let events = self.session.step(captured.at, &sighting);
-        let focus = self.framing.follow(face, self.session.continuity());
-        Ok(Step {
-            events,
-            face,
-            focus,
-        })
+        let noticed = self
+            .attention
+            .look(captured.at, frame, &detections, &mut senses)?;
+        Ok(self.framed(noticed, detections))
+    }
+
+    /// Lets time pass without a frame that could be decided on, so that greetings end and evidence ages while the camera
+    /// stalls.
+    pub fn idle_step(&mut self, now: Timestamp) -> Step {
+        self.now = self.now.max(now);
+        let noticed = self.attention.idle(self.now);
+        self.framed(noticed, Vec::new())
+    }
+
+    /// Whether a frame is fresh enough at `now` to be decided on.
+    pub fn is_decidable(&self, captured: &Captured, now: Timestamp) -> bool {
+        now.since(captured.at) <= Duration::from_millis(self.rules.oldest_frame_ms)
     }
 
     /// The state after the last step.
     pub fn state(&self) -> &State {
-        self.session.state()
+        self.attention.session().state()
     }
 
     /// The people it knows.
@@ -88,14 +152,39 @@ impl Kiosk {
         &self.gallery
     }
 
+    /// Another gallery of the same model, after somebody was enrolled or removed. What decides is chosen anew for its
+    /// size, and all evidence is forgotten.
+    ///
+    /// # Errors
+    /// [`ManifestError::NoOperatingPoint`] as in [`Kiosk::new`]; the gallery is then the old one.
+    pub fn replace_gallery(&mut self, gallery: Gallery) -> Result<(), ManifestError> {
+        let manifest = self.pipeline.embedder().manifest();
+        let asked = self.asked.as_deref();
+        self.decides = DecisionPoint::choose(manifest, asked, &gallery, self.rules.fpir)?;
+        self.gallery = gallery;
+        let (threshold, one_in) = (self.decides.threshold(), self.decides.one_in());
+        self.attention.session_mut().decide_by(threshold, one_in);
+        Ok(())
+    }
+
     /// From now on nobody is matched whose consent has run out at `now`; returns how many there are.
     pub fn suspend_expired(&mut self, now: WallTime) -> usize {
         self.gallery.suspend_expired(now)
     }
 
+    /// The operating point that decides, and how it was chosen.
+    pub fn decides(&self) -> &DecisionPoint {
+        &self.decides
+    }
+
     /// The most that is a match.
     pub fn threshold(&self) -> Threshold {
-        self.threshold
+        self.decides.threshold()
+    }
+
+    /// Detector and embedder, for an enrollment between two steps.
+    pub fn pipeline(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 
     /// How long the stages took; drawing is added by whoever draws.
@@ -103,65 +192,102 @@ impl Kiosk {
         &mut self.latencies
     }
 
-    /// What the screen shows of the last step.
-    pub fn view<'a>(&'a self, frame: &'a Frame, step: &Step) -> View<'a> {
-        let preview = Preview {
-            frame,
-            face: step.face,
-            focus: step.focus,
-        };
-        match self.session.state() {
-            State::Idle => View::Idle,
-            State::Looking { hint } => View::Looking {
-                preview,
+    /// What the screen shows after the last step.
+    pub fn showing(&self) -> Showing {
+        let progress = self.attention.session().progress();
+        match self.state() {
+            State::Idle => Showing::Idle,
+            State::Looking { hint } => Showing::Looking {
                 hint: *hint,
-                progress: self.session.progress(),
+                progress,
+            },
+            State::NotSure { .. } => Showing::NotSure,
+            State::Checking {
+                prompt: Prompt::Flash(color),
+            } => Showing::Flash(*color),
+            State::Checking { prompt } => Showing::Check {
+                prompt: *prompt,
+                progress,
             },
             State::Greeting { identity, .. } => match self.gallery.identity(*identity) {
-                Some(known) => View::Greeting {
-                    preview,
-                    name: known.name(),
+                Some(known) => Showing::Greeting {
+                    name: known.name().to_owned(),
+                    one_in: self.decides.one_in().map(|one_in| one_in as u64),
                 },
-                None => View::Unknown { preview },
+                None => Showing::Unknown,
             },
-            State::Unknown { .. } => View::Unknown { preview },
+            State::Unknown { .. } => Showing::Unknown,
         }
     }
 
-    fn sight(&mut self, frame: &Frame) -> Result<Sighting, PipelineError> {
-        let Self {
-            pipeline,
-            latencies,
-            ..
-        } = self;
-        let detections = latencies.measure(Stage::Detect, || pipeline.detect(frame))?;
-        tracing::trace!(faces = detections.len(), "detected");
-        let Some(largest) = largest(&detections) else {
-            return Ok(Sighting::Nobody);
-        };
-        let bounds = largest.bounds;
-        if largest.landmarks.eye_distance_px() < self.least_eye_distance_px {
-            return Ok(Sighting::Unusable {
-                bounds,
-                hint: Hint::ComeCloser,
-            });
+    fn framed(&mut self, noticed: Noticed, detections: Vec<Detection>) -> Step {
+        let Noticed {
+            events,
+            face,
+            continuity,
+            compared,
+        } = noticed;
+        Step {
+            events,
+            aim: Aim {
+                face,
+                focus: self.framing.follow(face, continuity),
+            },
+            detections,
+            compared,
         }
-        let embedded = latencies
-            .measure(Stage::Align, || pipeline.align(frame, largest))
-            .and_then(|face| latencies.measure(Stage::Embed, || pipeline.embed(&face)));
+    }
+}
+
+/// The networks at work on one frame.
+struct Sight<'a> {
+    frame: &'a Frame,
+    pipeline: &'a mut Pipeline,
+    gallery: &'a Gallery,
+    threshold: Threshold,
+    rules: &'a RecognitionRules,
+    latencies: &'a mut Latencies,
+    liveness: &'a mut dyn FnMut(&Look<'_>) -> Liveness,
+}
+
+impl Senses for Sight<'_> {
+    type Error = PipelineError;
+
+    fn align(&mut self, face: &Detection) -> Result<Option<AlignedFace>, PipelineError> {
+        let (pipeline, frame) = (&self.pipeline, self.frame);
+        let aligned = self
+            .latencies
+            .measure(Stage::Align, || pipeline.align(frame, face));
+        match aligned {
+            Ok(face) => Ok(Some(face)),
+            Err(PipelineError::Align(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn compare(
+        &mut self,
+        face: &AlignedFace,
+        weight: f32,
+    ) -> Result<Option<(Embedding, Outcome)>, PipelineError> {
+        let pipeline = &mut self.pipeline;
+        let embedded = self
+            .latencies
+            .measure(Stage::Embed, || pipeline.embed(face));
         let probe = match embedded {
             Ok(probe) => probe,
-            Err(PipelineError::Align(_) | PipelineError::Embedder(EmbedderError::Embedding(_))) => {
-                return Ok(Sighting::Unusable {
-                    bounds,
-                    hint: Hint::HoldStill,
-                });
-            }
+            Err(PipelineError::Embedder(EmbedderError::Embedding(_))) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let (gallery, threshold) = (&self.gallery, &self.threshold);
-        let decision = latencies.measure(Stage::Match, || gallery.decide(&probe, threshold));
-        Ok(Sighting::Face { bounds, decision })
+        let (gallery, threshold, rules) = (self.gallery, self.threshold, self.rules);
+        let outcome = self.latencies.measure(Stage::Match, || {
+            decide(gallery, threshold, rules, &probe, weight)
+        });
+        Ok(Some((probe, outcome)))
+    }
+
+    fn liveness(&mut self, look: &Look<'_>) -> Liveness {
+        (self.liveness)(look)
     }
 }
 
@@ -174,7 +300,7 @@ pub fn largest(detections: &[Detection]) -> Option<&Detection> {
 
 #[cfg(test)]
 mod tests {
-    use shared::geometry::Point;
+    use shared::geometry::{Point, Rect};
     use shared::landmarks::Landmarks;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! The kiosk: camera, face, decision, screen.
 //!
 //! ```text
-//! Camera ─ frame ─► Kiosk ─ sighting ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
+//! Camera ─ frame ─► Kiosk ─ votes ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
 //!                  (shared::Pipeline,            └ event ─► EventLog
 //!                   Gallery, Threshold)
 //! ```
@@ -12,12 +12,16 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attention;
 pub mod camera;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod consensus;
+pub mod decision;
 pub mod desk;
+pub mod doctor;
+pub mod door;
 pub mod enrollment;
 pub mod event;
 pub mod fault;
@@ -25,8 +29,20 @@ pub mod framing;
 pub mod input;
 pub mod kiosk;
 pub mod latency;
+pub mod likeness;
+mod live;
 pub mod liveness;
+pub mod log;
+pub mod metrics;
+pub mod mqtt;
 pub mod presence;
+pub mod recognition;
 pub mod recording;
+pub mod rolling_file;
 pub mod screen;
+pub mod self_test;
 pub mod session;
+pub mod showing;
+pub mod status;
+pub mod tracking;
+pub mod watchdog;

@@ -1,4 +1,4 @@
-//! Whether the face in this frame is the one of the frame before: a name never outlives its face.
+//! What makes the face in this frame the one of a frame before: a name never outlives its face.
 
 use std::time::Duration;
 
@@ -28,7 +28,31 @@ impl Default for PresenceRules {
     }
 }
 
-/// How this frame's face continues what was there before.
+impl PresenceRules {
+    /// Whether a face that was last seen at `seen` is gone at `now`.
+    pub fn is_gone(&self, seen: Timestamp, now: Timestamp) -> bool {
+        now.since(seen) > Duration::from_millis(self.longest_gap_ms)
+    }
+
+    /// How much the next face overlaps the one before, 0 to 1; none when too little for one person.
+    pub fn overlap(&self, before: &Rect, next: &Rect) -> Option<f32> {
+        let overlap = before.iou(next);
+        (overlap >= self.least_overlap).then_some(overlap)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if (0.0..=1.0).contains(&self.least_overlap) {
+            Ok(())
+        } else {
+            Err(format!(
+                "session.presence.least_overlap = {}, which is not from 0 to 1",
+                self.least_overlap
+            ))
+        }
+    }
+}
+
+/// How the face that is decided on continues what was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
     /// A face that does not continue an earlier one: somebody new.
@@ -39,95 +63,4 @@ pub enum Continuity {
     Paused,
     /// Nobody is there.
     Absent,
-}
-
-/// Follows the one face that is decided on.
-#[derive(Clone, Debug)]
-pub struct Presence {
-    rules: PresenceRules,
-    last: Option<(Timestamp, Rect)>,
-}
-
-impl Presence {
-    /// Nobody seen yet.
-    pub fn new(rules: PresenceRules) -> Self {
-        Self { rules, last: None }
-    }
-
-    /// Takes this frame's face, `None` when there was none.
-    pub fn observe(&mut self, now: Timestamp, face: Option<Rect>) -> Continuity {
-        let longest_gap = Duration::from_millis(self.rules.longest_gap_ms);
-        let recent = self
-            .last
-            .filter(|(at, _)| now.since(*at) <= longest_gap)
-            .map(|(_, bounds)| bounds);
-        match (face, recent) {
-            (Some(face), recent) => {
-                self.last = Some((now, face));
-                match recent {
-                    Some(before) if before.iou(&face) >= self.rules.least_overlap => {
-                        Continuity::Same
-                    }
-                    _ => Continuity::New,
-                }
-            }
-            (None, Some(_)) => Continuity::Paused,
-            (None, None) => {
-                self.last = None;
-                Continuity::Absent
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn face(left: f32, side: f32) -> Option<Rect> {
-        Some(Rect {
-            left,
-            top: 100.0,
-            width: side,
-            height: side,
-        })
-    }
-
-    #[test]
-    fn table_of_presences() {
-        let mut presence = Presence::new(PresenceRules::default());
-        for (name, millis, seen, expected) in [
-            ("empty room", 0, None, Continuity::Absent),
-            ("somebody comes", 100, face(100.0, 100.0), Continuity::New),
-            ("and walks on", 200, face(130.0, 110.0), Continuity::Same),
-            ("the detector blinks", 300, None, Continuity::Paused),
-            (
-                "and finds the face again",
-                1100,
-                face(140.0, 120.0),
-                Continuity::Same,
-            ),
-            (
-                "somebody else steps in front",
-                1200,
-                face(300.0, 200.0),
-                Continuity::New,
-            ),
-            ("is lost", 2200, None, Continuity::Paused),
-            ("is gone", 2201, None, Continuity::Absent),
-            ("comes back", 2300, face(300.0, 200.0), Continuity::New),
-            (
-                "a late frame at the same place",
-                3301,
-                face(300.0, 200.0),
-                Continuity::New,
-            ),
-        ] {
-            assert_eq!(
-                presence.observe(Timestamp::from_millis(millis), seen),
-                expected,
-                "{name}"
-            );
-        }
-    }
 }

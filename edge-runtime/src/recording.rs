@@ -1,4 +1,4 @@
-//! A recording made of one picture: its person walks up to the camera over a plain background.
+//! A recording made of one picture: its person walks up to the camera over a plain background; or of the room alone.
 //!
 //! It stands in for a camera in the demo and in tests, and it is honest about what it is: the probe frames come
 //! from a picture, scaled, moved and lit a little differently in each frame, and not from a second sitting.
@@ -84,10 +84,12 @@ struct Pose {
 }
 
 impl Walk {
-    /// Draws frame `number` of the person's walk.
-    pub fn frame(&self, subject: &Subject<'_>, number: u64) -> RgbImage {
+    /// Draws frame `number` of the person's walk, or of the room where there is nobody.
+    pub fn frame(&self, subject: Option<&Subject<'_>>, number: u64) -> RgbImage {
         let mut frame = self.background();
-        paste(&mut frame, subject, self.pose(number));
+        if let Some(subject) = subject {
+            paste(&mut frame, subject, self.pose(number));
+        }
         let gain = self.brightness(number);
         for value in frame.iter_mut() {
             *value = (f32::from(*value) * gain).round().clamp(0.0, 255.0) as u8;
@@ -264,7 +266,7 @@ mod tests {
         let picture = Frame::from_image(picture);
         let subject = Subject::assumed(&picture);
         for number in [0, 20, 39] {
-            let (pose, frame) = (WALK.pose(number), WALK.frame(&subject, number));
+            let (pose, frame) = (WALK.pose(number), WALK.frame(Some(&subject), number));
             let at = frame
                 .get_pixel(pose.eyes.x.round() as u32, pose.eyes.y.round() as u32)
                 .0;
@@ -282,6 +284,6 @@ mod tests {
     #[test]
     fn a_picture_of_one_pixel_does_no_harm() {
         let picture = Frame::new(1, 1, vec![9, 9, 9]).unwrap();
-        WALK.frame(&Subject::assumed(&picture), 39);
+        WALK.frame(Some(&Subject::assumed(&picture)), 39);
     }
 }

@@ -8,9 +8,10 @@ pub mod folds;
 pub mod groups;
 pub mod histogram;
 pub mod identification;
-pub mod interval;
 pub mod meaning;
 pub mod meetings;
 pub mod neighbors;
 pub mod pairs;
 pub mod rates;
+
+pub use shared::interval;

@@ -10,6 +10,8 @@
 //! | 6 | two embeddings → [`SquaredL2`], 0 to 4 | [`distance`] |
 //! | 7 | probe, [`Gallery`], [`Threshold`] → [`Decision`] | [`gallery`], [`operating_point`] |
 //!
+//! Beside the path stands [`quality`]: whether a detected face is worth comparing, and if not, why.
+//!
 //! [`Pipeline`] walks steps 2 to 5; trainer and device both call it, and nothing else turns a
 //! picture into an embedding. Two contracts lie on disk: [`ModelManifest`] beside every ONNX file
 //! (digest, recipe, operating points) and the gallery file ([`gallery::format`]). A [`ModelId`],
@@ -40,6 +42,7 @@ pub mod gallery_size;
 pub mod geometry;
 #[cfg(feature = "inference")]
 pub mod inference;
+pub mod interval;
 pub mod landmarks;
 pub mod manifest;
 pub mod model_id;
@@ -49,6 +52,8 @@ pub mod picture;
 #[cfg(feature = "inference")]
 pub mod pipeline;
 pub mod preprocessing;
+#[cfg(feature = "inference")]
+pub mod quality;
 
 pub use align::{AlignError, AlignedFace, Similarity};
 #[cfg(feature = "inference")]
@@ -61,7 +66,7 @@ pub use frame::{Frame, FrameError};
 pub use gallery::{Decision, Gallery, GalleryError, Identity, IdentityId, Nearest};
 pub use geometry::{Point, Rect};
 #[cfg(feature = "inference")]
-pub use inference::{InferenceError, OnnxModel};
+pub use inference::{InferenceError, OnnxFile, OnnxModel};
 pub use landmarks::Landmarks;
 pub use manifest::{ManifestError, ModelManifest, TrainingData};
 pub use model_id::ModelId;

@@ -4,6 +4,8 @@
 //! written into the manifest, is part of the [`crate::ModelId`], and the bits of its result are
 //! pinned by a golden hash: only + - * / and sqrt, in a fixed order.
 
+pub mod golden;
+
 use serde::{Deserialize, Serialize};
 
 use crate::align::{self, AlignError, AlignedFace};
@@ -131,98 +133,7 @@ impl Preprocessing {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest, Sha256};
-
     use super::*;
-    use crate::geometry::Point;
-
-    /// A picture of smooth ramps under a fine integer pattern: the same bytes everywhere.
-    fn synthetic_frame() -> Frame {
-        let (width, height) = (320_u32, 240_u32);
-        let mut rgb = Vec::new();
-        for y in 0..height {
-            for x in 0..width {
-                let noise = x.wrapping_mul(7919) ^ y.wrapping_mul(104_729);
-                rgb.extend([
-                    ((x * 255 / width) ^ (noise >> 3 & 15)) as u8,
-                    ((y * 255 / height) ^ (noise >> 7 & 31)) as u8,
-                    (noise & 255) as u8,
-                ]);
-            }
-        }
-        Frame::new(width, height, rgb).unwrap()
-    }
-
-    /// A face turned and larger than the crop, one smaller, one reaching beyond the frame.
-    fn synthetic_landmarks() -> [Landmarks; 3] {
-        [
-            [
-                [110.3, 80.7],
-                [190.2, 95.1],
-                [142.8, 131.4],
-                [104.9, 165.2],
-                [171.6, 178.8],
-            ],
-            [
-                [60.25, 50.5],
-                [78.75, 49.0],
-                [70.0, 61.5],
-                [62.5, 71.25],
-                [77.0, 70.5],
-            ],
-            [
-                [10.5, 30.25],
-                [60.75, 12.5],
-                [41.0, 50.0],
-                [35.5, 86.0],
-                [70.25, 71.5],
-            ],
-        ]
-        .map(|points| Landmarks(points.map(|[x, y]| Point::new(x, y))))
-    }
-
-    fn bits_digest(recipe: &Preprocessing) -> String {
-        let frame = synthetic_frame();
-        let mut hash = Sha256::new();
-        for landmarks in synthetic_landmarks() {
-            let tensor = recipe.normalize(&recipe.align(&frame, &landmarks).unwrap());
-            for value in tensor.values() {
-                hash.update(value.to_bits().to_le_bytes());
-            }
-        }
-        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
-    }
-
-    /// The contract between trainer and device: if a bit moves here, every shipped model and
-    /// every gallery is void. Change it only together with a new recipe variant. The digests were
-    /// computed by a second implementation, in NumPy, before this one was held to them.
-    #[test]
-    fn golden_bits() {
-        for (name, recipe, expected) in [
-            (
-                "usher 112",
-                Preprocessing::usher(112),
-                "a410196d6adf1499410970ed20bc537b00445f1d9683c5c0cd37a9534533d138",
-            ),
-            (
-                "usher 220",
-                Preprocessing::usher(220),
-                "9688721bdfc86f5ebc0146dc887a99d0c42f4faf8fb22fc7a02c8153996cf3ac",
-            ),
-            (
-                "bgr",
-                Preprocessing {
-                    color_order: ColorOrder::Bgr,
-                    mean: 103.939,
-                    scale: 0.017,
-                    ..Preprocessing::usher(96)
-                },
-                "ba00f2b1e59b3510180ecd3fc3978c88db6e7773e63ee7e29d036bae16d32af1",
-            ),
-        ] {
-            assert_eq!(bits_digest(&recipe), expected, "{name}");
-        }
-    }
 
     #[test]
     fn golden_canonical_text() {

@@ -1,18 +1,15 @@
 //! Consents on the command line: the text agreed to, before whom, for how long; and `usher consent`.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::Context;
 use clap::Args;
 use shared::gallery::Consent;
 use shared::gallery::consent::WallTime;
 
-/// The text that `--consent standard` stands for.
-const STANDARD: &str = include_str!("consent.txt");
-/// Longest text, in bytes.
-const MAX_TEXT_BYTES: u64 = 1 << 20;
+use crate::desk::consent::{STANDARD, read};
+
 /// Longest time that a consent may last: 100 years.
 const MAX_DAYS: u64 = 36_525;
 
@@ -78,21 +75,10 @@ impl ConsentText {
     }
 
     fn text(&self) -> anyhow::Result<String> {
-        let path = match self {
-            Self::Standard => return Ok(STANDARD.to_owned()),
-            Self::File(path) => path,
-        };
-        let mut text = String::new();
-        let read = std::fs::File::open(path)
-            .and_then(|file| file.take(MAX_TEXT_BYTES).read_to_string(&mut text));
-        read.with_context(|| {
-            format!(
-                "expected the text of the consent in {}, which cannot be read; name a text file, or `standard` for the \
-                 text that usher consent prints",
-                path.display()
-            )
-        })?;
-        Ok(text)
+        match self {
+            Self::Standard => Ok(STANDARD.to_owned()),
+            Self::File(path) => Ok(read(path)?),
+        }
     }
 }
 

@@ -21,14 +21,14 @@ use shared::gallery::{
 use shared::pipeline::{Pipeline, PipelineError};
 
 use super::consent::{ConsentTerm, ConsentText};
-use super::likeness::{Judgement, Standing, by_chance, closest, deciding};
-use super::sealing::{Held, NewGallery, Operator, by};
+use super::sealing::{Held, NewGallery, Operator, by, now};
 use super::table::{Who, called, counted, day, fields};
-use super::{Eyes, ScreenTarget};
+use super::{Eyes, PngTarget};
 use crate::camera::{Camera, CameraSource, Captured};
 use crate::clock::Timestamp;
 use crate::enrollment::{Chosen, Enrollment, ONE_OUTLIER_IN};
-use crate::event::{EventLog, Happening};
+use crate::event::{EventLog, EventsConfig, Happening};
+use crate::likeness::{Judgement, Standing, by_chance, closest, deciding};
 use crate::screen::Preview;
 use output::Output;
 
@@ -85,7 +85,7 @@ pub(super) struct Enroll {
     agreement_point: String,
     /// Draw the enrollment too: png:DIR, one file for each template and one for the end
     #[arg(long, value_name = "TARGET")]
-    screen: Option<ScreenTarget>,
+    screen: Option<PngTarget>,
     /// Add the event to the end of this file
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -139,7 +139,7 @@ impl Enroll {
         let mut events = self
             .events
             .as_deref()
-            .map(|path| EventLog::open(Some(path)))
+            .map(|path| EventLog::open(&EventsConfig::at(Some(path)), now()))
             .transpose()?;
         let mut output = Output::open(&self.eyes, self.screen.as_ref())?;
 
@@ -195,9 +195,10 @@ impl Enroll {
         if let (Some(events), Deed::New { name, .. }) = (&mut events, &deed) {
             events.write(
                 at,
+                None,
                 Happening::Enrolled {
                     identity: done.who.to_string(),
-                    name,
+                    name: Some(name),
                     templates: done.templates,
                     frames,
                 },

@@ -1,4 +1,4 @@
-//! `usher replay make`: a recording out of one picture.
+//! `usher replay make`: a recording out of one picture, or of a room with nobody in it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use image::codecs::jpeg::JpegEncoder;
+use shared::frame::Frame;
 use shared::picture;
 
 use super::PixelSize;
@@ -29,8 +30,11 @@ Example:
   usher replay make --picture ada.jpg --out recordings/visit --detector models/yunet.onnx --frames 60")]
 pub(super) struct Make {
     /// A picture with the person's face
-    #[arg(long, value_name = "FILE")]
-    picture: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "empty")]
+    picture: Option<PathBuf>,
+    /// The room alone, with nobody in it
+    #[arg(long, conflicts_with = "picture")]
+    empty: bool,
     /// The folder to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -61,26 +65,17 @@ impl Replay {
 impl Make {
     fn execute(&self) -> anyhow::Result<()> {
         FrameClock::new(self.fps).context("--fps; give a rate of a camera, such as 10")?;
-        let picture = picture::read(&self.picture)?;
-        let subject = match &self.detector {
-            Some(path) => {
-                let faces = super::detector(path)?.detect(&picture)?;
-                let Some(face) = largest(&faces) else {
-                    bail!(
-                        "expected a face in {}, found none; take a picture with a larger face",
-                        self.picture.display()
-                    );
-                };
-                Subject::detected(&picture, face)
-            }
-            None => Subject::assumed(&picture),
-        };
+        let picture = self.picture.as_deref().map(picture::read).transpose()?;
+        let subject = picture
+            .as_ref()
+            .map(|picture| self.subject(picture))
+            .transpose()?;
         let walk = Walk {
             frames: self.frames,
             size: (self.size.width, self.size.height),
             seed: self.seed,
         };
-        self.write(|folder| self.draw(&walk, &subject, folder))?;
+        self.write(|folder| self.draw(&walk, subject.as_ref(), folder))?;
         println!(
             "{} frames of {}x{} in {}",
             self.frames,
@@ -95,7 +90,22 @@ impl Make {
         Ok(())
     }
 
-    fn draw(&self, walk: &Walk, subject: &Subject<'_>, folder: &Path) -> io::Result<()> {
+    /// Whose walk it is.
+    fn subject<'a>(&self, picture: &'a Frame) -> anyhow::Result<Subject<'a>> {
+        let Some(path) = &self.detector else {
+            return Ok(Subject::assumed(picture));
+        };
+        let faces = super::detector(path)?.detect(picture)?;
+        let Some(face) = largest(&faces) else {
+            bail!(
+                "expected a face in {}, found none; take a picture with a larger face",
+                self.picture.as_deref().unwrap_or(Path::new("")).display()
+            );
+        };
+        Ok(Subject::detected(picture, face))
+    }
+
+    fn draw(&self, walk: &Walk, subject: Option<&Subject<'_>>, folder: &Path) -> io::Result<()> {
         for number in 0..self.frames {
             let mut bytes = Vec::new();
             JpegEncoder::new_with_quality(&mut bytes, QUALITY)

@@ -1,225 +1,205 @@
-//! `usher run`: the kiosk at work.
+//! `usher run`: the kiosk at work, live on its threads or frame by frame over a recording.
 
-use std::io::ErrorKind;
+mod opening;
+mod replayed;
+
 use std::path::PathBuf;
+use std::time::Instant;
 
-use clap::Args;
-use shared::gallery::options::{Asking, Keys};
-use shared::gallery::store::Condition;
-use shared::gallery::{Gallery, GalleryError, GalleryStore};
-use shared::model_id::ModelId;
+use clap::{Args, ValueEnum};
+use embedded_graphics::prelude::Size;
+use serde::Serialize;
+use shared::gallery::options::KeyOptions;
 
-use super::likeness::deciding;
-use super::sealing::{Held, now};
-use super::{Eyes, ScreenTarget};
-use crate::camera::Captured;
-use crate::clock::Timestamp;
-use crate::event::{EventLog, Happening};
-use crate::fault::Fault;
-use crate::kiosk::{Kiosk, Step};
-use crate::latency::Stage;
-use crate::screen::png::PngScreen;
-use crate::screen::{Screen, View};
-use crate::session::{Event, State};
+use super::PixelSize;
+use super::sealing::Held;
+use crate::camera::CameraSource;
+use crate::config::Config;
+use crate::desk::consent;
+use crate::latency::Summary;
+use crate::live::{self, Plan};
+use crate::metrics::process::Process;
+use crate::screen::target::ScreenTarget;
+use opening::Opening;
+use replayed::Replayed;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
+  usher run --config /etc/usher/kiosk.toml
+  usher run --camera v4l:auto --screen window --gallery people.gallery --model models/usher-small.toml \\
+    --detector models/yunet.onnx
   usher run --camera replay:recordings/visit --screen png:screens --gallery people.gallery \\
-    --model models/usher-small.toml --events events.jsonl --size 1280x800
+    --model models/usher-small.toml --detector models/yunet.onnx --events events.jsonl --size 1280x800
 
-Events are JSON lines on standard output, or in the file that --events names. Each change of the screen becomes a
-PNG file whose name begins with the number of its frame.")]
+Options go before the settings. Events are JSON lines on standard output, or in a file. A recording with png: is gone
+through frame by frame and always gives the same run: each change of the screen becomes a PNG file whose name begins
+with the number of its frame. Everything else is live, a recording in its own time, until it is told to stop.")]
 pub(super) struct Run {
+    /// The kiosk's settings, TOML; usher config show --default prints them all
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where frames come from: v4l:auto, v4l:/dev/videoN, v4l:by-path/NAME, or replay:DIR [default: kiosk.camera]
+    #[arg(long, value_name = "SOURCE")]
+    camera: Option<CameraSource>,
+    /// Frames per second of a replay [default: its timing.toml, else 10]
+    #[arg(long, value_name = "RATE")]
+    fps: Option<f64>,
+    /// Whether a recording keeps its own time
+    #[arg(long, value_name = "PACE")]
+    pace: Option<Pace>,
+    /// The model's manifest; its ONNX file lies beside it [default: kiosk.model]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The face detector [default: kiosk.detector]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// Which of the model's thresholds decides [default: recognition.operating_point, else the gallery's own, else the
+    /// one that keeps to recognition.fpir]
+    #[arg(long, value_name = "NAME")]
+    operating_point: Option<String>,
+    /// The gallery's file [default: kiosk.gallery]
+    #[arg(long, value_name = "FILE")]
+    gallery: Option<PathBuf>,
     #[command(flatten)]
-    eyes: Eyes,
-    /// Where screens go: png:DIR, one file for each change
+    keys: KeyOptions,
+    /// Where the screen is: drm, drm:DEVICE, fb:DEVICE, window, png:DIR or none [default: screen.backend]
     #[arg(long, value_name = "TARGET")]
-    screen: ScreenTarget,
-    #[command(flatten)]
-    held: Held,
-    /// Add events to the end of this file instead of printing them
+    screen: Option<ScreenTarget>,
+    /// Width and height of the screen in pixels [default: screen.size, else the panel's, else 800x480]
+    #[arg(long, value_name = "WxH")]
+    size: Option<PixelSize>,
+    /// Add events to this file instead of printing them [default: events.path]
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// Draw each Nth frame too
+    /// Draw each Nth frame of a recording too
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     every: Option<u64>,
+    /// At the end print times and memory as a line of JSON
+    #[arg(long)]
+    report: bool,
 }
 
-/// What the kiosk shows and tells, and when it last did.
-struct Output {
-    screen: Screen,
-    files: PngScreen,
-    events: EventLog,
-    now: Timestamp,
-    frame: u64,
-    pictures: u64,
+/// Whether a recording keeps its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Pace {
+    /// Each frame when it was taken.
+    Real,
+    /// As fast as it goes, frame by frame; the screen has to be png:DIR.
+    Fast,
+}
+
+/// What `--report` prints.
+#[derive(Serialize)]
+struct Report {
+    stages: Summary,
+    resident_mib: f64,
+    first_frame_drawn_ms: Option<f64>,
 }
 
 impl Run {
     pub(super) fn execute(&self) -> anyhow::Result<()> {
-        let mut output = Output {
-            screen: self.eyes.screen()?,
-            files: PngScreen::open(&self.screen.0)?,
-            events: EventLog::open(self.events.as_deref())?,
-            now: Timestamp::default(),
-            frame: 0,
-            pictures: 0,
+        let began = Instant::now();
+        let mut config = Config::read(self.config.as_deref())?;
+        self.over(&mut config);
+        let target = config.screen.backend.clone();
+        let is_replay = matches!(config.kiosk.camera, CameraSource::Replay(_));
+        match (&target, self.pace) {
+            (ScreenTarget::Png(folder), None | Some(Pace::Fast)) if is_replay => Replayed {
+                opening: self.opening(&config),
+                camera: config.kiosk.camera.clone(),
+                fps: self.fps,
+                folder: folder.clone(),
+                every: self.every,
+            }
+            .run(&config),
+            (_, Some(Pace::Fast)) => anyhow::bail!(
+                "expected --pace fast with a recording and --screen png:DIR, found --camera {} and --screen {target}; leave \
+                 --pace out",
+                config.kiosk.camera
+            ),
+            _ => self.live(config, began),
+        }
+    }
+
+    fn live(&self, config: Config, began: Instant) -> anyhow::Result<()> {
+        if self.config.is_some() {
+            crate::log::to_file(&config.log)?;
+        }
+        let opening = self.opening(&config);
+        let consent_text = match &config.desk.consent_text {
+            Some(path) => consent::read(path)?,
+            None => consent::STANDARD.to_owned(),
         };
-        let served = self.serve(&mut output);
-        if let Err(error) = &served {
-            let fault = Fault::of(error);
-            output.show(&View::Fault {
-                cause: &fault.cause,
-                remedy: &fault.remedy,
-            })?;
-            output.events.write(
-                output.now,
-                Happening::Fault {
-                    cause: &fault.cause,
-                    remedy: &fault.remedy,
-                },
-            )?;
-        }
-        served?;
-        eprintln!("{} screens in {}", output.pictures, self.screen.0.display());
-        if let Some(events) = &self.events {
-            eprintln!("events in {}", events.display());
+        let agreed = consent_text.clone();
+        let report = live::run(Plan {
+            camera: config.kiosk.camera.clone(),
+            replay_rate: self.fps,
+            target: config.screen.backend.clone(),
+            size: config.screen.pixel_size(),
+            consent_text,
+            open: Box::new(move |config| opening.live(config, agreed)),
+            began,
+            config,
+        })?;
+        eprintln!("{}", report.latencies);
+        if self.report {
+            let resident = Process::now().resident_bytes.unwrap_or_default();
+            let told = Report {
+                stages: report.latencies.summary(),
+                resident_mib: resident as f64 / f64::from(1 << 20),
+                first_frame_drawn_ms: report.first_drawn.map(|time| time.as_secs_f64() * 1000.0),
+            };
+            println!("{}", serde_json::to_string(&told)?);
         }
         Ok(())
     }
 
-    fn serve(&self, output: &mut Output) -> anyhow::Result<()> {
-        let config = self.eyes.config()?;
-        let pipeline = self.eyes.pipeline()?;
-        let manifest = pipeline.embedder().manifest();
-        // Held while it runs: who is removed meanwhile would still be greeted.
-        let (gallery, _lock) = self.gallery(&manifest.model_id())?;
-        let asked = self.eyes.operating_point.as_deref();
-        let threshold = deciding(manifest, asked, &gallery)?.threshold;
-        if gallery.people() == 0 {
-            tracing::warn!("the gallery is empty, so everybody is unknown");
+    /// Puts the options over the settings.
+    fn over(&self, config: &mut Config) {
+        let parts = &mut config.kiosk;
+        if let Some(camera) = &self.camera {
+            parts.camera = camera.clone();
         }
-        let mut camera = self.eyes.camera.open(self.eyes.fps)?;
-        let mut kiosk = Kiosk::new(pipeline, gallery, threshold, &config);
-        let mut shown: Option<State> = None;
-        let mut consents_seen = None;
-        while let Some(captured) = camera.next_frame()? {
-            (output.now, output.frame) = (captured.at, captured.number);
-            let hour = now().unix_seconds() / 3600;
-            if consents_seen.replace(hour) != Some(hour) {
-                self.look_at_consents(&mut kiosk);
-            }
-            let step = kiosk.step(&captured)?;
-            output.tell(&kiosk, &step)?;
-            let changed = shown.as_ref() != Some(kiosk.state());
-            if changed
-                || self
-                    .every
-                    .is_some_and(|every| captured.number.is_multiple_of(every))
-            {
-                output.draw(&mut kiosk, &captured, &step)?;
-                shown = Some(kiosk.state().clone());
+        for (option, setting) in [
+            (&self.model, &mut parts.model),
+            (&self.detector, &mut parts.detector),
+            (&self.gallery, &mut parts.gallery),
+            (&self.events, &mut config.events.path),
+        ] {
+            if let Some(path) = option {
+                *setting = path.clone();
             }
         }
-        eprintln!("{}", kiosk.latencies());
-        Ok(())
-    }
-
-    /// The gallery, and what keeps others from changing it.
-    fn gallery(&self, model: &ModelId) -> anyhow::Result<(Gallery, Option<std::fs::File>)> {
-        let keys = self.held.keys.keys(Asking::Once)?;
-        match self.held.open_with(&keys, Some(model)) {
-            Ok(store) => {
-                let (gallery, lock) = store.into_gallery();
-                Ok((gallery, Some(lock)))
-            }
-            // A newer usher's, or one on a read-only disk, may be read, and nothing else.
-            Err(GalleryError::Newer { .. }) => Ok((self.read_only(&keys, model)?, None)),
-            Err(GalleryError::Write { source, .. })
-                if matches!(
-                    source.kind(),
-                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
-                ) =>
-            {
-                Ok((self.read_only(&keys, model)?, None))
-            }
-            Err(error) => Err(error.into()),
+        if let Some(screen) = &self.screen {
+            config.screen.backend = screen.clone();
+        }
+        if let Some(size) = &self.size {
+            config.screen.size = Some(format!("{}x{}", size.width, size.height));
         }
     }
 
-    /// The gallery where it may not be held; an older file in its place is refused all the same.
-    fn read_only(&self, keys: &Keys, model: &ModelId) -> Result<Gallery, GalleryError> {
-        let path = &self.held.gallery;
-        let (gallery, found) = GalleryStore::inspect(path, Some(model), keys.sealing())?;
-        if let Condition::RolledBack { lost } = found.condition() {
-            return Err(GalleryError::RolledBack {
-                path: path.clone(),
-                expected: found.last_sequence + lost,
-                found: found.last_sequence,
-            });
-        }
-        tracing::warn!(
-            "the gallery may only be read: what is changed meanwhile counts from the next start"
-        );
-        Ok(gallery)
-    }
-
-    fn look_at_consents(&self, kiosk: &mut Kiosk) {
-        let expired = kiosk.suspend_expired(now());
-        if expired > 0 {
-            tracing::warn!(
-                people = expired,
-                "consents have run out: these people are no longer greeted; renew them (usher gallery consent) or remove \
-                 them (usher gallery sweep)"
-            );
+    fn opening(&self, config: &Config) -> Opening {
+        Opening {
+            held: Held {
+                gallery: config.kiosk.gallery.clone(),
+                keys: self.keys.clone(),
+            },
+            operating_point: self.operating_point.clone(),
+            // Relative paths of the settings are looked for beside them.
+            folder: self
+                .config
+                .as_deref()
+                .and_then(|path| path.parent())
+                .map_or_else(PathBuf::new, PathBuf::from),
         }
     }
 }
 
-impl Output {
-    fn tell(&mut self, kiosk: &Kiosk, step: &Step) -> anyhow::Result<()> {
-        let (threshold, frame) = (kiosk.threshold().value(), self.frame);
-        for event in &step.events {
-            let happening = match event {
-                Event::Greeted { identity, distance } => {
-                    let name = kiosk
-                        .gallery()
-                        .identity(*identity)
-                        .map_or("", |known| known.name());
-                    Happening::Greeted {
-                        identity: identity.to_string(),
-                        name,
-                        distance: distance.value(),
-                        threshold,
-                        frame,
-                    }
-                }
-                Event::Unknown { nearest } => Happening::Unknown {
-                    nearest_distance: nearest.map(|nearest| nearest.value()),
-                    threshold,
-                    frame,
-                },
-            };
-            self.events.write(self.now, happening)?;
-        }
-        Ok(())
-    }
-
-    fn draw(&mut self, kiosk: &mut Kiosk, captured: &Captured, step: &Step) -> anyhow::Result<()> {
-        let begin = std::time::Instant::now();
-        let view = kiosk.view(&captured.frame, step);
-        let (canvas, name) = (self.screen.draw(&view), view.name());
-        kiosk.latencies().note(Stage::Draw, begin.elapsed());
-        self.files.show(&canvas, self.frame, name)?;
-        self.pictures += 1;
-        Ok(())
-    }
-
-    fn show(&mut self, view: &View<'_>) -> anyhow::Result<()> {
-        self.files
-            .show(&self.screen.draw(view), self.frame, view.name())?;
-        self.pictures += 1;
-        Ok(())
-    }
+/// The size asked for, or the one of a screen that nobody asked about.
+fn canvas_size(config: &Config) -> Size {
+    config
+        .screen
+        .pixel_size()
+        .unwrap_or(crate::screen::target::DEFAULT_SIZE)
 }

@@ -30,7 +30,7 @@ pub(super) struct Operator {
 }
 
 /// How a gallery that is not there yet is made.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct NewGallery {
     /// A new gallery turns all templates by a secret rotation, so that another site's cannot be linked with them
     #[arg(long)]
@@ -157,7 +157,7 @@ pub(super) fn by(operator: &str) -> By<'_> {
 }
 
 /// The wall clock. One that shows a time before 1970 counts as 1970, which the gallery does not believe.
-pub(super) fn now() -> WallTime {
+pub(crate) fn now() -> WallTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     WallTime::from_unix_seconds(since.map_or(0, |since| since.as_secs()))
 }

@@ -1,174 +1,256 @@
-//! Where things stand: a preview on the left, one message on the right, scaled to the screen.
+//! Where things stand: one place of rules for every size, landscape and portrait, and for what is touched.
 
-use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
-use super::canvas::Canvas;
-use super::sign::Sign;
-use super::text::{Fonts, Paragraph, Typeface};
-use super::theme;
+use super::shape::Disc;
 
-/// Places on a screen of one size; lengths are written for 800x480 and grow with it.
+/// Places on a screen of one size; lengths are written for 800x480 or 480x800 and grow with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layout {
     /// The whole screen in pixels.
     pub size: Size,
     /// Pixels per length written for 800x480.
     pub unit: f32,
-    /// The camera preview.
-    pub preview: Rectangle,
-    /// The message beside it.
+    /// Whether it is higher than wide.
+    pub upright: bool,
+    /// Outer edge of the ring around the live picture.
+    pub ring: Disc,
+    /// The message: beside the ring, or below it.
     pub column: Rectangle,
+    /// What a view without a live picture may use.
+    pub content: Rectangle,
 }
+
+/// Distance to the screen's edge, for 800x480.
+const MARGIN: f32 = 32.0;
+/// Outer radius of the ring.
+const RING: f32 = 184.0;
+/// Between ring and screen's edge: room for the arrows that sit on the ring.
+const ASIDE: f32 = 44.0;
+/// Between ring and column.
+const BESIDE: f32 = 44.0;
+/// The widest column: longer lines are hard to read from a step away.
+const WIDEST_COLUMN: f32 = 420.0;
+/// Between two things that are touched.
+pub(super) const GAP: f32 = 12.0;
+/// Height of a button that stands alone.
+pub(super) const BUTTON: f32 = 60.0;
 
 impl Layout {
     /// Lays out a screen of `size` pixels.
     pub fn new(size: Size) -> Self {
-        let (width, height) = (size.width as f32, size.height as f32);
-        let unit = (width / 800.0).min(height / 480.0);
-        let (margin, gap) = (24.0 * unit, 34.0 * unit);
-        let inner = (width - 2.0 * margin - gap, height - 2.0 * margin);
-        let preview_width = (inner.0 * 0.575).min(inner.1 * 1.2);
-        let place = |left: f32, width: f32| {
-            Rectangle::new(
-                Point::new(left.round() as i32, margin.round() as i32),
-                Size::new(width.round() as u32, inner.1.round() as u32),
-            )
+        let upright = size.height > size.width;
+        let reference = if upright {
+            (480.0, 800.0)
+        } else {
+            (800.0, 480.0)
         };
+        let unit = (size.width as f32 / reference.0).min(size.height as f32 / reference.1);
+        // From here on in lengths of the reference.
+        let (width, height) = (size.width as f32 / unit, size.height as f32 / unit);
+        let (ring, column) = if upright {
+            let column_height = 272.0;
+            let group = 2.0 * RING + BESIDE + column_height;
+            let top = ((height - group) / 2.0).max(52.0);
+            let column = (
+                MARGIN,
+                top + 2.0 * RING + BESIDE,
+                width - 2.0 * MARGIN,
+                column_height,
+            );
+            ((width / 2.0, top + RING), column)
+        } else {
+            let column_width = (width - ASIDE - MARGIN - 2.0 * RING - BESIDE).min(WIDEST_COLUMN);
+            let group = ASIDE + 2.0 * RING + BESIDE + column_width + MARGIN;
+            let left = (width - group) / 2.0 + ASIDE;
+            let column = (
+                left + 2.0 * RING + BESIDE,
+                MARGIN,
+                column_width,
+                height - 2.0 * MARGIN,
+            );
+            ((left + RING, height / 2.0), column)
+        };
+        let most = if upright {
+            (560.0, 900.0)
+        } else {
+            (960.0, 600.0)
+        };
+        let content_size = (
+            (width - 2.0 * MARGIN).min(most.0),
+            (height - 2.0 * MARGIN).min(most.1),
+        );
+        let content = (
+            (width - content_size.0) / 2.0,
+            (height - content_size.1) / 2.0,
+            content_size.0,
+            content_size.1,
+        );
         Self {
             size,
             unit,
-            preview: place(margin, preview_width),
-            column: place(margin + preview_width + gap, inner.0 - preview_width),
-        }
-    }
-}
-
-/// One paragraph of a message.
-pub(super) struct Part {
-    pub(super) paragraph: Paragraph,
-    pub(super) color: Rgb888,
-    /// Distance to what stands above it, for 800x480.
-    pub(super) gap: f32,
-}
-
-/// Canvas, fonts and places of the screen being drawn.
-pub(super) struct Painter<'a> {
-    pub(super) canvas: Canvas,
-    pub(super) fonts: &'a Fonts,
-    pub(super) layout: Layout,
-}
-
-impl<'a> Painter<'a> {
-    pub(super) fn new(fonts: &'a Fonts, layout: Layout) -> Self {
-        Self {
-            canvas: Canvas::new(layout.size, theme::BACKGROUND),
-            fonts,
-            layout,
+            upright,
+            ring: Disc {
+                x: ring.0 * unit,
+                y: ring.1 * unit,
+                radius: RING * unit,
+            },
+            column: scaled(column, unit),
+            content: scaled(content, unit),
         }
     }
 
     /// `length` for 800x480 in pixels of this screen.
-    pub(super) fn px(&self, length: f32) -> f32 {
-        length * self.layout.unit
+    pub fn px(&self, length: f32) -> f32 {
+        length * self.unit
     }
 
-    /// A headline as wide as the column: large, few lines, shrinking before it wraps badly.
-    pub(super) fn headline(&self, text: &str, color: Rgb888, gap: f32) -> Part {
-        let width = self.layout.column.size.width as f32;
-        let paragraph = self.fonts.fit(
-            text,
-            Typeface::Display,
-            (self.px(46.0), self.px(24.0)),
-            width,
-            4,
-        );
-        Part {
-            paragraph,
-            color,
-            gap,
+    /// The whole screen.
+    pub fn whole(&self) -> Rectangle {
+        Rectangle::new(Point::zero(), self.size)
+    }
+
+    /// The content in two panes: what is read, and what is touched; side by side, or one above the other with
+    /// `reading` (for 800x480) of the height for the first.
+    pub(super) fn panes(&self, reading: f32) -> (Rectangle, Rectangle) {
+        let gap = self.px(32.0);
+        if self.upright {
+            let (above, rest) = split_below(self.content, self.px(reading));
+            (above, split_below(rest, gap).1)
+        } else {
+            let (left, right) = split_beside(self.content, self.content.size.width as f32 * 0.53);
+            (split_beside(left, left.size.width as f32 - gap).0, right)
         }
     }
 
-    /// A sentence as wide as the column.
-    pub(super) fn sentence(&self, text: &str, color: Rgb888, gap: f32) -> Part {
-        let width = self.layout.column.size.width as f32;
-        let paragraph = self.fonts.fit(
-            text,
-            Typeface::Text,
-            (self.px(21.0), self.px(17.0)),
-            width,
-            4,
-        );
-        Part {
-            paragraph,
-            color,
-            gap,
-        }
+    /// The lowest `height` (for 800x480) of `area` and what is above it, with a gap between.
+    pub(super) fn foot(&self, area: Rectangle, height: f32) -> (Rectangle, Rectangle) {
+        let (above, foot) = split_below(area, area.size.height as f32 - self.px(height));
+        let kept = above.size.height as f32 - self.px(16.0);
+        (split_below(above, kept).0, foot)
     }
 
-    /// Stacks a sign and the parts below it in the middle of the column's height, aligned to its left.
-    pub(super) fn message(&mut self, sign: &Sign, parts: &[Part]) {
-        let column = self.layout.column;
-        let diameter = self.px(88.0);
-        let height = diameter
-            + parts
-                .iter()
-                .map(|part| self.px(part.gap) + part.paragraph.height())
-                .sum::<f32>();
-        let left = column.top_left.x as f32;
-        let mut top = column.top_left.y as f32 + (column.size.height as f32 - height) / 2.0;
-        let radius = diameter / 2.0;
-        sign.draw(
-            &mut self.canvas,
-            self.fonts,
-            (left + radius, top + radius),
-            radius,
+    /// `area` cut into `columns` x `rows` equal fields with [`GAP`] between, row by row.
+    pub(super) fn grid(&self, area: Rectangle, columns: usize, rows: usize) -> Vec<Rectangle> {
+        let gap = self.px(GAP);
+        let step = (
+            (area.size.width as f32 + gap) / columns as f32,
+            (area.size.height as f32 + gap) / rows as f32,
         );
-        top += diameter;
-        for part in parts {
-            top += self.px(part.gap);
-            self.fonts.draw(
-                &mut self.canvas,
-                &part.paragraph,
-                left,
-                top,
-                0.0,
-                part.color,
-            );
-            top += part.paragraph.height();
-        }
+        let corner = |column: usize, row: usize| {
+            Point::new(
+                area.top_left.x + (column as f32 * step.0).round() as i32,
+                area.top_left.y + (row as f32 * step.1).round() as i32,
+            )
+        };
+        let size = Size::new((step.0 - gap).round() as u32, (step.1 - gap).round() as u32);
+        (0..rows)
+            .flat_map(|row| (0..columns).map(move |column| (column, row)))
+            .map(|(column, row)| Rectangle::new(corner(column, row), size))
+            .collect()
     }
+}
+
+fn scaled((left, top, width, height): (f32, f32, f32, f32), unit: f32) -> Rectangle {
+    Rectangle::new(
+        Point::new((left * unit).round() as i32, (top * unit).round() as i32),
+        Size::new(
+            (width * unit).round() as u32,
+            (height * unit).round() as u32,
+        ),
+    )
+}
+
+/// `area` above and below the line `height` pixels down.
+pub(super) fn split_below(area: Rectangle, height: f32) -> (Rectangle, Rectangle) {
+    let height = (height.round().max(0.0) as u32).min(area.size.height);
+    (
+        Rectangle::new(area.top_left, Size::new(area.size.width, height)),
+        Rectangle::new(
+            area.top_left + Point::new(0, height as i32),
+            Size::new(area.size.width, area.size.height - height),
+        ),
+    )
+}
+
+/// `area` to the left and to the right of the line `width` pixels in.
+pub(super) fn split_beside(area: Rectangle, width: f32) -> (Rectangle, Rectangle) {
+    let width = (width.round().max(0.0) as u32).min(area.size.width);
+    (
+        Rectangle::new(area.top_left, Size::new(width, area.size.height)),
+        Rectangle::new(
+            area.top_left + Point::new(width as i32, 0),
+            Size::new(area.size.width - width, area.size.height),
+        ),
+    )
+}
+
+/// `area` with its height changed to `height` pixels around its middle.
+pub(super) fn middle(area: Rectangle, height: f32) -> Rectangle {
+    let height = (height.round().max(0.0) as u32).min(area.size.height);
+    let down = (area.size.height - height) / 2;
+    Rectangle::new(
+        area.top_left + Point::new(0, down as i32),
+        Size::new(area.size.width, height),
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::shape::Shape;
     use super::*;
+
+    const SIZES: [(u32, u32); 11] = [
+        (800, 480),
+        (1024, 600),
+        (1280, 720),
+        (1280, 800),
+        (1920, 480),
+        (1920, 1080),
+        (480, 800),
+        (600, 1024),
+        (720, 1280),
+        (800, 1280),
+        (1080, 1920),
+    ];
 
     #[test]
     fn everything_keeps_a_margin() {
-        for (width, height) in [
-            (800, 480),
-            (1024, 600),
-            (1280, 720),
-            (1280, 800),
-            (1920, 480),
-        ] {
+        for (width, height) in SIZES {
             let layout = Layout::new(Size::new(width, height));
-            let margin = (20.0 * layout.unit) as i32;
-            let safe = Rectangle::new(Point::zero(), layout.size).offset(-margin);
-            for (name, area) in [("preview", layout.preview), ("column", layout.column)] {
+            let safe = layout.whole().offset(-(layout.px(20.0) as i32));
+            let ring = layout.ring.bounds();
+            for (name, area) in [
+                ("ring", ring),
+                ("column", layout.column),
+                ("content", layout.content),
+            ] {
                 assert_eq!(area.intersection(&safe), area, "{name} at {width}x{height}");
             }
             assert!(
-                layout.preview.intersection(&layout.column).is_zero_sized(),
+                ring.intersection(&layout.column).is_zero_sized(),
                 "{width}x{height}"
             );
             assert!(
-                layout.column.size.width as f32 >= 280.0 * layout.unit,
+                layout.column.size.width as f32 >= layout.px(300.0),
                 "{width}x{height}"
             );
+        }
+    }
+
+    #[test]
+    fn fields_of_a_grid_fill_it_without_overlap() {
+        for (width, height) in SIZES {
+            let layout = Layout::new(Size::new(width, height));
+            let fields = layout.grid(layout.content, 3, 4);
+            assert_eq!(fields.len(), 12);
+            for (index, field) in fields.iter().enumerate() {
+                assert_eq!(layout.content.offset(1).intersection(field), *field);
+                for other in &fields[..index] {
+                    assert!(field.intersection(other).is_zero_sized());
+                }
+            }
         }
     }
 }

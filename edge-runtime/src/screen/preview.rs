@@ -1,17 +1,15 @@
-//! The live picture: mirrored like a looking-glass, with round corners and a soft box around the face.
+//! The live picture: mirrored like a looking-glass, in a circle, with a soft box around the face that is looked at.
 
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
-use embedded_graphics::primitives::Rectangle;
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use shared::frame::Frame;
 use shared::geometry::Rect;
 
 use super::canvas::Canvas;
-use super::layout::Painter;
-use super::shape::{Corners, Outline, RoundRect, Shape};
-use super::theme;
+use super::painter::Painter;
+use super::shape::{Corners, Disc, Outline, RoundRect, Shape};
 
 /// The camera's frame and the face in it that is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -36,173 +34,185 @@ impl<'a> Preview<'a> {
 }
 
 /// Height of the face that the cut aims at, as a share of its own, and the most it enlarges for that.
-const FACE_SHARE: f32 = 0.36;
+const FACE_SHARE: f32 = 0.44;
 const LARGEST_ZOOM: f32 = 2.4;
 /// Where the middle of the face comes to lie, as a share of the cut's height.
-const FACE_LEVEL: f32 = 0.46;
+const FACE_LEVEL: f32 = 0.49;
+/// A face box whose corners lie further out, as a share of the circle's radius, is left out: the ring frames the face.
+const FURTHEST_CORNER: f32 = 0.93;
 
-/// The cut of the frame that fills the panel.
+/// The square of the frame that fills the circle, in frame pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Crop {
+pub(super) struct Cut {
     left: f32,
     top: f32,
-    width: f32,
-    height: f32,
+    side: f32,
 }
 
 impl Painter<'_> {
-    /// Draws the live picture into the panel, rim and face box in the color of what was decided, if anything was.
-    pub(super) fn preview(&mut self, preview: &Preview<'_>, decided: Option<Rgb888>) {
-        let panel = self.layout.preview;
-        let radius = self.px(28.0);
-        let shape = RoundRect::new(panel, radius);
-        let crop = crop(preview, panel.size);
-        draw_picture(&mut self.canvas, preview.frame, crop, panel, &shape);
-        if let Some(face) = preview.face {
-            let scale = panel.size.width as f32 / crop.width;
-            // A little air around the detector's box, which ends at chin and eyebrows.
-            let air = 0.12 * face.width.max(face.height);
-            let mirrored_left = panel.top_left.x as f32
-                + (crop.left + crop.width - face.left - face.width - air) * scale;
-            let face = RoundRect {
-                left: mirrored_left,
-                top: panel.top_left.y as f32 + (face.top - air - crop.top) * scale,
-                width: (face.width + 2.0 * air) * scale,
-                height: (face.height + 2.0 * air) * scale,
-                radius: self.px(22.0).min(0.16 * face.width * scale),
-            };
-            self.face_box(face, panel, decided.unwrap_or(theme::TEXT));
-        }
-        let width = self.px(2.5);
-        let rim = decided.unwrap_or(theme::LINE);
-        self.canvas.fill(&Outline { of: shape, width }, rim, 1.0);
-    }
-
-    fn face_box(&mut self, face: RoundRect, panel: Rectangle, color: Rgb888) {
-        let inset = self.px(10.0);
-        let (left, top) = (
-            panel.top_left.x as f32 + inset,
-            panel.top_left.y as f32 + inset,
-        );
-        let (right, bottom) = (
-            left + panel.size.width as f32 - 2.0 * inset,
-            top + panel.size.height as f32 - 2.0 * inset,
-        );
-        let (l, t) = (face.left.clamp(left, right), face.top.clamp(top, bottom));
-        let kept = RoundRect {
-            left: l,
-            top: t,
-            width: (face.left + face.width).clamp(left, right) - l,
-            height: (face.top + face.height).clamp(top, bottom) - t,
-            radius: face.radius,
+    /// Puts the live picture into `circle`, with the face box in white, which is told from any picture by its shade.
+    pub(super) fn picture(&mut self, preview: &Preview<'_>, circle: Disc) {
+        let cut = cut(preview);
+        self.live_picture(circle, cut);
+        let Some(face) = preview.face else {
+            return;
         };
-        // A face outside the cut has no box.
-        if kept.width < 3.0 * inset || kept.height < 3.0 * inset {
+        let scale = 2.0 * circle.radius / cut.side;
+        // A little air around the detector's box, which ends at chin and eyebrows.
+        let air = 0.10 * face.width.max(face.height);
+        let right_of_cut = cut.left + cut.side - face.left - face.width - air;
+        let rect = RoundRect {
+            left: circle.x - circle.radius + right_of_cut * scale,
+            top: circle.y - circle.radius + (face.top - air - cut.top) * scale,
+            width: (face.width + 2.0 * air) * scale,
+            height: (face.height + 2.0 * air) * scale,
+            radius: self.px(22.0).min(0.2 * face.width * scale),
+        };
+        let far = [rect.left, rect.left + rect.width]
+            .into_iter()
+            .flat_map(|x| [(x, rect.top), (x, rect.top + rect.height)])
+            .any(|(x, y)| circle.distance(x, y) > (FURTHEST_CORNER - 1.0) * circle.radius);
+        if far || rect.width < self.px(36.0) {
             return;
         }
-        let stroke = Outline {
-            of: kept,
-            width: self.px(3.0),
-        };
         let corners = Corners {
-            outline: stroke,
-            reach: kept.width.min(kept.height) * 0.27,
+            outline: Outline {
+                of: rect,
+                width: self.px(3.0),
+            },
+            reach: rect.width.min(rect.height) * 0.22,
         };
-        self.canvas
-            .glow(&corners, self.px(7.0), Rgb888::BLACK, 0.30);
-        self.canvas.fill(&stroke, Rgb888::WHITE, 0.16);
-        self.canvas.fill(&corners, color, 1.0);
+        self.glow(corners, self.px(6.0), Rgb888::BLACK, 0.28);
+        self.fill(corners, Rgb888::WHITE, 0.92);
     }
 }
 
-/// The cut with the panel's shape that shows the focus large and in the middle, as far as the frame reaches.
-fn crop(preview: &Preview<'_>, panel: Size) -> Crop {
-    let frame = (
+/// The cut that shows the focus large and in the middle, as far as the frame reaches.
+fn cut(preview: &Preview<'_>) -> Cut {
+    let (width, height) = (
         preview.frame.width_px() as f32,
         preview.frame.height_px() as f32,
     );
-    let panel = (panel.width as f32, panel.height as f32);
-    let scale = (frame.0 / panel.0).min(frame.1 / panel.1);
-    let widest = (panel.0 * scale, panel.1 * scale);
+    let widest = width.min(height);
     let Some(focus) = preview.focus else {
-        return Crop {
-            left: (frame.0 - widest.0) / 2.0,
-            top: (frame.1 - widest.1) / 2.0,
-            width: widest.0,
-            height: widest.1,
+        return Cut {
+            left: (width - widest) / 2.0,
+            top: (height - widest) / 2.0,
+            side: widest,
         };
     };
-    let zoom = (FACE_SHARE * widest.1 / focus.height.max(1.0)).clamp(1.0, LARGEST_ZOOM);
-    let (width, height) = (widest.0 / zoom, widest.1 / zoom);
+    let zoom = (FACE_SHARE * widest / focus.height.max(1.0)).clamp(1.0, LARGEST_ZOOM);
+    let side = widest / zoom;
     let middle = focus.center();
-    Crop {
-        left: (middle.x - 0.5 * width).clamp(0.0, frame.0 - width),
-        top: (middle.y - FACE_LEVEL * height).clamp(0.0, frame.1 - height),
-        width,
-        height,
+    Cut {
+        left: (middle.x - 0.5 * side).clamp(0.0, width - side),
+        top: (middle.y - FACE_LEVEL * side).clamp(0.0, height - side),
+        side,
     }
 }
 
-fn draw_picture(
-    canvas: &mut Canvas,
-    frame: &Frame,
-    crop: Crop,
-    panel: Rectangle,
-    shape: &RoundRect,
-) {
-    let source = ImageRef::new(
-        frame.width_px(),
-        frame.height_px(),
-        frame.rgb(),
-        PixelType::U8x3,
-    )
-    .expect("a frame holds width x height x 3 bytes");
-    let mut scaled = Image::new(panel.size.width, panel.size.height, PixelType::U8x3);
-    // Rounding may carry the cut a hair beyond the frame, which the resizer refuses.
-    let (left, top) = (f64::from(crop.left), f64::from(crop.top));
-    let width = f64::from(crop.width).min(f64::from(frame.width_px()) - left);
-    let height = f64::from(crop.height).min(f64::from(frame.height_px()) - top);
-    let options = ResizeOptions::new().crop(left, top, width, height);
-    Resizer::new()
-        .resize(&source, &mut scaled, &options)
-        .expect("the cut lies inside the frame");
-    for (row, line) in scaled
-        .buffer()
-        .chunks(3 * panel.size.width as usize)
-        .enumerate()
-    {
-        for (column, rgb) in line.chunks(3).rev().enumerate() {
-            let point = panel.top_left + Point::new(column as i32, row as i32);
-            let coverage = 0.5 - shape.distance(point.x as f32 + 0.5, point.y as f32 + 0.5);
-            canvas.blend(point, Rgb888::new(rgb[0], rgb[1], rgb[2]), coverage);
+/// Scales and mirrors frames; keeps its memory from one to the next.
+#[derive(Default)]
+pub(super) struct Mirror {
+    resizer: Resizer,
+    scaled: Option<Image<'static>>,
+    row: Vec<u32>,
+}
+
+impl Mirror {
+    /// Draws the cut of `frame` into `circle`.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas, frame: &Frame, cut: Cut, circle: Disc) {
+        // The square of whole pixels around the circle.
+        let corner = (
+            (circle.x - circle.radius).floor() as i32,
+            (circle.y - circle.radius).floor() as i32,
+        );
+        let side = (2.0 * circle.radius).ceil() as u32 + 1;
+        let Self {
+            resizer,
+            scaled,
+            row: pixels,
+        } = self;
+        if scaled.as_ref().is_none_or(|scaled| scaled.width() != side) {
+            *scaled = Some(Image::new(side, side, PixelType::U8x3));
+        }
+        let Some(scaled) = scaled else {
+            return;
+        };
+        let source = ImageRef::new(
+            frame.width_px(),
+            frame.height_px(),
+            frame.rgb(),
+            PixelType::U8x3,
+        )
+        .expect("a frame holds width x height x 3 bytes");
+        // Rounding may carry the cut a hair beyond the frame, which the resizer refuses.
+        let (left, top) = (f64::from(cut.left), f64::from(cut.top));
+        let width = f64::from(cut.side).min(f64::from(frame.width_px()) - left);
+        let height = f64::from(cut.side).min(f64::from(frame.height_px()) - top);
+        let options = ResizeOptions::new()
+            .crop(left, top, width, height)
+            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        resizer
+            .resize(&source, scaled, &options)
+            .expect("the cut lies inside the frame");
+        let inner = circle.with_radius(circle.radius - 1.0);
+        for (row, line) in scaled.buffer().chunks_exact(3 * side as usize).enumerate() {
+            let y = corner.1 + row as i32;
+            let level = y as f32 + 0.5;
+            let Some((from, to)) = circle.with_radius(circle.radius + 1.0).chord(level) else {
+                continue;
+            };
+            pixels.clear();
+            pixels.extend(
+                line.chunks_exact(3)
+                    .rev()
+                    .map(|rgb| u32::from_be_bytes([0, rgb[0], rgb[1], rgb[2]])),
+            );
+            let columns = |from: f32, to: f32| {
+                let column = |x: f32| (x as i32 - corner.0).clamp(0, side as i32) as usize;
+                (column(from.floor()), column(to.ceil()))
+            };
+            let (first, last) = columns(from, to);
+            // Whole pixels in the middle, blended ones at both ends.
+            let (begin, end) = inner
+                .chord(level)
+                .map_or((last, last), |(from, to)| columns(from.ceil(), to.floor()));
+            let (begin, end) = (begin.max(first), end.min(last).max(begin.max(first)));
+            canvas.copy_row(corner.0 + begin as i32, y, &pixels[begin..end]);
+            for column in (first..begin).chain(end..last) {
+                let point = Point::new(corner.0 + column as i32, y);
+                let coverage = 0.5 - circle.distance(point.x as f32 + 0.5, level);
+                canvas.blend_packed(point, pixels[column], coverage);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::canvas::packed;
     use super::*;
 
     #[test]
     fn the_cut_follows_the_face_within_the_frame() {
         let frame = Frame::new(1280, 720, vec![0; 1280 * 720 * 3]).unwrap();
-        let panel = Size::new(400, 400);
         for (name, (left, top, height), expected) in [
             (
                 "near, in the middle",
-                (540.0, 200.0, 300.0),
-                [292.5, 0.0, 720.0],
+                (540.0, 200.0, 320.0),
+                [300.0, 0.0, 720.0],
             ),
-            ("far", (600.0, 300.0, 129.6), [468.6, 199.2, 360.0]),
-            ("very far", (600.0, 300.0, 50.0), [468.75, 187.0, 300.0]),
+            ("far", (600.0, 300.0, 158.4), [479.4, 202.8, 360.0]),
+            ("very far", (600.0, 300.0, 50.0), [468.75, 178.0, 300.0]),
             (
                 "at the left edge",
-                (-20.0, 300.0, 129.6),
-                [0.0, 199.2, 360.0],
+                (-20.0, 300.0, 158.4),
+                [0.0, 202.8, 360.0],
             ),
             (
                 "at the lower right",
-                (1250.0, 700.0, 129.6),
+                (1250.0, 700.0, 158.4),
                 [920.0, 360.0, 360.0],
             ),
         ] {
@@ -212,41 +222,45 @@ mod tests {
                 width: height * 0.75,
                 height,
             };
-            let cut = crop(&Preview::of(&frame, Some(face)), panel);
-            let found = [cut.left, cut.top, cut.width];
+            let cut = cut(&Preview::of(&frame, Some(face)));
+            let found = [cut.left, cut.top, cut.side];
             let close = found
                 .iter()
                 .zip(expected)
                 .all(|(found, expected): (&f32, f32)| (found - expected).abs() < 0.01);
-            assert!(close && cut.width == cut.height, "{name}: {cut:?}");
+            assert!(close, "{name}: {cut:?}");
         }
-        let nobody = crop(&Preview::of(&frame, None), panel);
-        assert_eq!((nobody.left, nobody.top, nobody.width), (280.0, 0.0, 720.0));
+        let nobody = cut(&Preview::of(&frame, None));
+        assert_eq!((nobody.left, nobody.top, nobody.side), (280.0, 0.0, 720.0));
     }
 
     #[test]
-    fn the_picture_is_mirrored() {
-        let mut rgb = vec![0; 200 * 100 * 3];
-        for row in rgb.chunks_mut(600) {
-            row[..300].fill(255);
+    fn the_picture_is_mirrored_in_a_round_glass() {
+        let mut rgb = vec![0; 100 * 100 * 3];
+        for row in rgb.chunks_mut(300) {
+            row[..150].fill(255);
         }
-        let frame = Frame::new(200, 100, rgb).unwrap();
-        let panel = Rectangle::new(Point::new(10, 10), Size::new(200, 100));
+        let frame = Frame::new(100, 100, rgb).unwrap();
+        let circle = Disc {
+            x: 110.0,
+            y: 60.0,
+            radius: 50.0,
+        };
         let mut canvas = Canvas::new(Size::new(220, 120), Rgb888::BLUE);
-        let cut = crop(&Preview::of(&frame, None), panel.size);
-        draw_picture(
-            &mut canvas,
-            &frame,
-            cut,
-            panel,
-            &RoundRect::new(panel, 20.0),
-        );
-        assert_eq!(canvas.pixel(Point::new(30, 60)), Some(Rgb888::BLACK));
-        assert_eq!(canvas.pixel(Point::new(190, 60)), Some(Rgb888::WHITE));
-        assert_eq!(
-            canvas.pixel(Point::new(10, 10)),
-            Some(Rgb888::BLUE),
-            "the corner is round"
-        );
+        let cut = cut(&Preview::of(&frame, None));
+        Mirror::default().draw(&mut canvas, &frame, cut, circle);
+        assert_eq!(canvas.pixel(Point::new(80, 60)), Some(Rgb888::BLACK));
+        assert_eq!(canvas.pixel(Point::new(140, 60)), Some(Rgb888::WHITE));
+        for (name, x, y) in [("corner", 62, 12), ("left", 58, 60), ("below", 110, 112)] {
+            assert_eq!(canvas.pixel(Point::new(x, y)), Some(Rgb888::BLUE), "{name}");
+        }
+        // As round as the disc that any other shape is filled by.
+        let mut disc = Canvas::new(Size::new(220, 120), Rgb888::BLUE);
+        disc.fill(&circle, Rgb888::BLACK, 1.0);
+        let black = Frame::new(100, 100, vec![0; 100 * 100 * 3]).unwrap();
+        let mut picture = Canvas::new(Size::new(220, 120), Rgb888::BLUE);
+        Mirror::default().draw(&mut picture, &black, cut, circle);
+        assert_eq!(picture, disc);
+        assert_eq!(packed(Rgb888::BLUE), picture.pixels()[0]);
     }
 }

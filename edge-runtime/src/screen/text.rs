@@ -1,7 +1,12 @@
 //! Letters: measured, wrapped to a width, shrunk to a number of lines, drawn with smooth edges.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use embedded_graphics::pixelcolor::Rgb888;
-use embedded_graphics::prelude::Point;
+use embedded_graphics::prelude::{Point, Size};
+use embedded_graphics::primitives::Rectangle;
 use fontdue::{Font, FontSettings};
 use unicode_normalization::UnicodeNormalization;
 
@@ -11,7 +16,7 @@ const DISPLAY: &[u8] = include_bytes!("../../assets/fonts/InterDisplay-SemiBold.
 const TEXT: &[u8] = include_bytes!("../../assets/fonts/Inter-Medium.otf");
 
 /// Which of the two fonts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Typeface {
     /// Headlines and names.
     Display,
@@ -21,7 +26,7 @@ pub enum Typeface {
 
 impl Typeface {
     /// From one baseline to the next, in sizes of the type.
-    fn line_height(self) -> f32 {
+    pub(super) fn line_height(self) -> f32 {
         match self {
             Self::Display => 1.16,
             Self::Text => 1.42,
@@ -30,7 +35,7 @@ impl Typeface {
 }
 
 /// Text broken into lines of one size.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Paragraph {
     /// The font.
     pub typeface: Typeface,
@@ -38,6 +43,8 @@ pub struct Paragraph {
     pub size_px: f32,
     /// What stands on each line.
     pub lines: Vec<String>,
+    /// Width of each line in pixels.
+    pub widths: Vec<f32>,
 }
 
 impl Paragraph {
@@ -46,12 +53,87 @@ impl Paragraph {
         let between = self.lines.len().saturating_sub(1) as f32;
         (between * self.typeface.line_height() + Fonts::CAPITALS + 0.25) * self.size_px
     }
+
+    /// Height in pixels from the top of the first line's capitals to the last baseline: what looks centered when this
+    /// is.
+    pub fn optical_height(&self) -> f32 {
+        self.height() - 0.25 * self.size_px
+    }
+
+    /// Width of the widest line in pixels.
+    pub fn width(&self) -> f32 {
+        self.widths.iter().copied().fold(0.0, f32::max)
+    }
+
+    /// Pixels outside which [`Fonts::draw`] draws nothing: room for the highest accent and the longest tail.
+    pub fn bounds(&self, x: f32, top: f32, anchor: f32) -> Rectangle {
+        let (width, em) = (self.width(), self.size_px);
+        let left = x - anchor * width - 0.2 * em;
+        let corner = Point::new(left.floor() as i32 - 1, (top - 0.5 * em).floor() as i32 - 1);
+        let size = Size::new(
+            (width + 0.4 * em).ceil() as u32 + 3,
+            (self.height() + 0.7 * em).ceil() as u32 + 3,
+        );
+        Rectangle::new(corner, size)
+    }
 }
+
+/// What is written may be a name: it is no part of a log.
+impl std::fmt::Debug for Paragraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Paragraph({:?} {} px, {} lines of {:?} px)",
+            self.typeface,
+            self.size_px,
+            self.lines.len(),
+            self.widths
+        )
+    }
+}
+
+/// What was computed, kept until there is too much of it: the same few sentences are asked for with each frame.
+struct Kept<K, V>(Mutex<HashMap<K, V>>);
+
+impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+    const MOST: usize = 400;
+
+    fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    fn or(&self, key: K, make: impl FnOnce() -> V) -> V {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = kept.get(&key) {
+            return value.clone();
+        }
+        if kept.len() >= Self::MOST {
+            kept.clear();
+        }
+        let value = make();
+        kept.insert(key, value.clone());
+        value
+    }
+}
+
+/// A letter as it is laid on the canvas.
+struct Glyph {
+    left: i32,
+    /// From the baseline up to the top row.
+    top: i32,
+    width: usize,
+    coverage: Vec<u8>,
+}
+
+/// Text, font, smallest and largest size, width (as bits) and lines of a fitted paragraph.
+type Fitting = (String, Typeface, [u32; 3], usize);
 
 /// The two fonts of the kiosk, compiled in.
 pub struct Fonts {
     display: Font,
     text: Font,
+    fitted: Kept<Fitting, Arc<Paragraph>>,
+    glyphs: Kept<(Typeface, u16, u32), Arc<Glyph>>,
 }
 
 impl Fonts {
@@ -73,7 +155,21 @@ impl Fonts {
         Self {
             display: read(DISPLAY),
             text: read(TEXT),
+            fitted: Kept::new(),
+            glyphs: Kept::new(),
         }
+    }
+
+    /// Whether both fonts have `letter`.
+    pub fn covers(&self, letter: char) -> bool {
+        [&self.display, &self.text]
+            .iter()
+            .all(|font| font.lookup_glyph_index(letter) != 0)
+    }
+
+    /// One line, as it is.
+    pub fn line(&self, text: &str, typeface: Typeface, size_px: f32) -> Arc<Paragraph> {
+        self.fit(text, typeface, (size_px, size_px), f32::INFINITY, 1)
     }
 
     /// Width of one line in pixels, kerning included.
@@ -88,8 +184,8 @@ impl Fonts {
     /// Breaks `text` into at most `lines` lines of `width` pixels, in the largest size from `largest` down to
     /// `smallest` at which that works without breaking a word.
     ///
-    /// Breaks after spaces and hyphens. What does not fit even in the smallest size is broken inside words and,
-    /// past the last line, cut with an ellipsis.
+    /// Breaks after spaces and hyphens, and where the text has line ends. What does not fit even in the smallest size
+    /// is broken inside words and, past the last line, cut with an ellipsis.
     pub fn fit(
         &self,
         text: &str,
@@ -97,7 +193,33 @@ impl Fonts {
         (largest, smallest): (f32, f32),
         width: f32,
         lines: usize,
-    ) -> Paragraph {
+    ) -> Arc<Paragraph> {
+        let sizes = [largest.to_bits(), smallest.to_bits(), width.to_bits()];
+        self.fitted
+            .or((text.to_owned(), typeface, sizes, lines), || {
+                let (size_px, lines) =
+                    self.broken(text, typeface, (largest, smallest), width, lines);
+                let widths = lines
+                    .iter()
+                    .map(|line| self.width(line, typeface, size_px))
+                    .collect();
+                Arc::new(Paragraph {
+                    typeface,
+                    size_px,
+                    lines,
+                    widths,
+                })
+            })
+    }
+
+    fn broken(
+        &self,
+        text: &str,
+        typeface: Typeface,
+        (largest, smallest): (f32, f32),
+        width: f32,
+        lines: usize,
+    ) -> (f32, Vec<String>) {
         let pieces = pieces(text);
         let mut size_px = largest;
         loop {
@@ -107,21 +229,48 @@ impl Fonts {
                     .iter()
                     .all(|line| self.width(line, typeface, size_px) <= width);
             if fits {
-                return Paragraph {
-                    typeface,
+                return (
                     size_px,
-                    lines: broken,
-                };
+                    self.balanced(&pieces, typeface, size_px, width, broken),
+                );
             }
             if size_px <= smallest {
-                return Paragraph {
-                    typeface,
-                    size_px,
-                    lines: self.force(broken, typeface, size_px, width, lines),
-                };
+                return (size_px, self.force(broken, typeface, size_px, width, lines));
             }
             size_px = (size_px * 0.94).max(smallest);
         }
+    }
+
+    /// The same number of lines, about equally long: no word stands alone on the last one. A text of many lines stays
+    /// as it is.
+    fn balanced(
+        &self,
+        pieces: &[String],
+        typeface: Typeface,
+        size_px: f32,
+        width: f32,
+        broken: Vec<String>,
+    ) -> Vec<String> {
+        let lines = broken.len();
+        if !(2..=4).contains(&lines) {
+            return broken;
+        }
+        let (mut narrow, mut wide) = (width / lines as f32, width);
+        let mut best = broken;
+        for _ in 0..7 {
+            let between = (narrow + wide) / 2.0;
+            let tried = self.wrap(pieces, typeface, size_px, between);
+            let fits = tried.len() == lines
+                && tried
+                    .iter()
+                    .all(|line| self.width(line, typeface, size_px) <= between);
+            if fits {
+                (wide, best) = (between, tried);
+            } else {
+                narrow = between;
+            }
+        }
+        best
     }
 
     /// Draws `paragraph` with the top of its capitals at `top`; `anchor` 0 puts the left end of each line at `x`,
@@ -139,9 +288,10 @@ impl Fonts {
             typeface,
             size_px,
             lines,
+            widths,
         } = paragraph;
-        for (row, line) in lines.iter().enumerate() {
-            let left = x - anchor * self.width(line, *typeface, *size_px);
+        for (row, (line, width)) in lines.iter().zip(widths).enumerate() {
+            let left = x - anchor * width;
             let baseline =
                 top + Self::CAPITALS * size_px + row as f32 * typeface.line_height() * size_px;
             self.draw_line(canvas, line, (left, baseline), *typeface, *size_px, color);
@@ -158,13 +308,13 @@ impl Fonts {
         color: Rgb888,
     ) {
         let baseline = at.1.round() as i32;
-        self.each_glyph(line, typeface, size_px, |glyph, left, _| {
-            let (metrics, coverage) = self.font(typeface).rasterize_indexed(glyph, size_px);
+        self.each_glyph(line, typeface, size_px, |index, left, _| {
+            let glyph = self.glyph(typeface, index, size_px);
             let corner = Point::new(
-                (at.0 + left).round() as i32 + metrics.xmin,
-                baseline - metrics.ymin - metrics.height as i32,
+                (at.0 + left).round() as i32 + glyph.left,
+                baseline - glyph.top,
             );
-            for (row, values) in coverage.chunks(metrics.width.max(1)).enumerate() {
+            for (row, values) in glyph.coverage.chunks(glyph.width.max(1)).enumerate() {
                 for (column, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
                     canvas.blend(
                         corner + Point::new(column as i32, row as i32),
@@ -174,6 +324,18 @@ impl Fonts {
                 }
             }
         });
+    }
+
+    fn glyph(&self, typeface: Typeface, index: u16, size_px: f32) -> Arc<Glyph> {
+        self.glyphs.or((typeface, index, size_px.to_bits()), || {
+            let (metrics, coverage) = self.font(typeface).rasterize_indexed(index, size_px);
+            Arc::new(Glyph {
+                left: metrics.xmin,
+                top: metrics.ymin + metrics.height as i32,
+                width: metrics.width,
+                coverage,
+            })
+        })
     }
 
     /// Calls `visit` with each glyph, its left end and its advance. A letter that the font lacks is glyph 0, a box.
@@ -204,8 +366,9 @@ impl Fonts {
         for piece in pieces {
             match lines.last_mut() {
                 Some(line)
-                    if self.width(format!("{line}{piece}").trim_end(), typeface, size_px)
-                        <= width =>
+                    if !line.ends_with('\n')
+                        && self.width(format!("{line}{piece}").trim_end(), typeface, size_px)
+                            <= width =>
                 {
                     line.push_str(piece)
                 }
@@ -267,17 +430,18 @@ fn pieces(text: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
-        let letter = if letter.is_whitespace() && letter != '\u{a0}' {
-            ' '
-        } else {
-            letter
+        let letter = match letter {
+            '\n' | '\u{a0}' => letter,
+            _ if letter.is_whitespace() => ' ',
+            _ => letter,
         };
         let Some(piece) = pieces.last_mut() else {
             break;
         };
         piece.push(letter);
-        let ends = matches!(letter, ' ' | '-' | '\u{2010}' | '/');
-        if ends && letters.peek().is_some_and(|next| !next.is_whitespace()) {
+        let ends = matches!(letter, ' ' | '-' | '\u{2010}' | '/')
+            && letters.peek().is_some_and(|next| !next.is_whitespace());
+        if letter == '\n' || ends {
             pieces.push(String::new());
         }
     }

@@ -1,9 +1,9 @@
 //! The enrollment's screen, when one is wanted.
 
-use super::super::{Eyes, ScreenTarget};
+use super::super::{Eyes, PngTarget};
 use crate::camera::Captured;
 use crate::screen::png::PngScreen;
-use crate::screen::{Preview, Screen, View};
+use crate::screen::{Chrome, Preview, Screen, View};
 
 /// What is drawn, and where it goes.
 pub(super) struct Output {
@@ -14,7 +14,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Screens of this size, to that target if there is one.
-    pub(super) fn open(eyes: &Eyes, target: Option<&ScreenTarget>) -> anyhow::Result<Self> {
+    pub(super) fn open(eyes: &Eyes, target: Option<&PngTarget>) -> anyhow::Result<Self> {
         Ok(Self {
             screen: eyes.screen()?,
             files: target
@@ -48,14 +48,18 @@ impl Output {
     }
 
     /// Draws the end.
-    pub(super) fn end(&self, last: &Captured, name: &str) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self, last: &Captured, name: &str) -> anyhow::Result<()> {
         let preview = Preview::of(&last.frame, None);
         self.show(&View::Enrolled { preview, name }, last.number + 1)
     }
 
-    fn show(&self, view: &View<'_>, frame: u64) -> anyhow::Result<()> {
+    fn show(&mut self, view: &View<'_>, frame: u64) -> anyhow::Result<()> {
         if let Some(files) = &self.files {
-            files.show(&self.screen.draw(view), frame, view.name())?;
+            files.show(
+                self.screen.draw(view, &Chrome::default()),
+                frame,
+                view.name(),
+            )?;
         }
         Ok(())
     }

@@ -12,9 +12,9 @@ use shared::gallery::consent::WallTime;
 use shared::manifest::ModelManifest;
 use shared::operating_point::OperatingPoint;
 
-use super::super::likeness::deciding;
 use super::super::sealing::{Held, now};
 use super::{print, print_json};
+use crate::likeness::deciding;
 use likeness::{Doubtful, Pair};
 
 /// Consents that run out within so many days are named.

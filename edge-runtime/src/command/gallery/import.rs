@@ -13,9 +13,9 @@ use shared::manifest::ModelManifest;
 use shared::operating_point::OperatingPoint;
 use zeroize::Zeroizing;
 
-use super::super::likeness::{Judgement, closest, deciding};
 use super::super::sealing::{Held, NewGallery, Operator, by};
 use super::super::table::{called, counted, fields};
+use crate::likeness::{Judgement, closest, deciding};
 
 /// The first bytes of a file that age encrypted.
 const AGE_MAGIC: &[u8] = b"age-encryption.org/";

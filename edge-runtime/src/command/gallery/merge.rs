@@ -4,10 +4,10 @@ use anyhow::ensure;
 use clap::Args;
 use shared::gallery::MAX_TEMPLATES;
 
-use super::super::likeness::closest;
 use super::super::sealing::{Held, Operator, by};
 use super::super::table::{Who, called, counted};
 use super::receipt;
+use crate::likeness::closest;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

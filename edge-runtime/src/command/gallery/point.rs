@@ -6,9 +6,9 @@ use clap::Args;
 use shared::gallery::options::Asking;
 use shared::manifest::ModelManifest;
 
-use super::super::likeness::by_chance;
 use super::super::sealing::{Held, Operator, by};
 use super::super::table::fields;
+use crate::likeness::by_chance;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -6,10 +6,10 @@ use shared::distance::SquaredL2;
 use shared::gallery::{Gallery, Identity};
 use shared::model_id::hex;
 
-use super::super::likeness::closest;
 use super::super::sealing::{Held, now};
 use super::super::table::{Side, Who, called, counted, day, fields, minute, table};
 use super::{print, print_json};
+use crate::likeness::closest;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -3,9 +3,9 @@
 use shared::gallery::Gallery;
 use shared::operating_point::OperatingPoint;
 
-use super::super::super::likeness::by_chance;
 use super::super::super::table::{Side, counted, table};
 use super::{Audited, SOON_DAYS};
+use crate::likeness::by_chance;
 
 /// Sections under their heads, at most so many lines of history.
 pub(super) fn text(

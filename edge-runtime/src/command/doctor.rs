@@ -1,0 +1,156 @@
+//! `usher doctor`: whether this device is ready to be a kiosk, and what to do where it is not.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use shared::gallery::consent::WallTime;
+use shared::gallery::options::{Asking, KeyOptions, Keys};
+
+use super::sealing::now;
+use crate::config::Config;
+use crate::doctor::{Check, Level, devices, files, machine, trust};
+use crate::self_test;
+
+/// Look over camera, screen, model, gallery, clock, files and board; exit 1 if something will not work
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  usher doctor --gallery people.gallery --model models/usher-small.toml --config kiosk.toml
+  usher doctor --write-self-test --model models/usher-small.toml
+
+--write-self-test keeps what this machine's network makes of a drawn face beside the model, and every start compares
+with it: write it where you trust the machine, then copy it with the model.")]
+pub(super) struct Doctor {
+    /// The kiosk's settings
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The model's manifest
+    #[arg(long, value_name = "FILE", default_value = "models/usher-small.toml")]
+    model: PathBuf,
+    /// The face detector
+    #[arg(long, value_name = "FILE", default_value = "models/yunet.onnx")]
+    detector: PathBuf,
+    /// The gallery to look over
+    #[arg(long, value_name = "FILE")]
+    gallery: Option<PathBuf>,
+    #[command(flatten)]
+    keys: KeyOptions,
+    /// Write the self-test's reference beside the model, in place of an older one
+    #[arg(long)]
+    write_self_test: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    pub(super) fn execute(&self) -> anyhow::Result<()> {
+        let checks = self.checks();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&checks)?);
+        } else {
+            for check in &checks {
+                println!("{check}");
+            }
+        }
+        let count = |level| checks.iter().filter(|check| check.level == level).count();
+        match count(Level::Fail) {
+            0 => {
+                eprintln!("ready, {} warnings", count(Level::Warn));
+                Ok(())
+            }
+            fails => bail!(
+                "{fails} of {} things looked at will not work; see what to do beside each",
+                checks.len()
+            ),
+        }
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let config = match Config::read(self.config.as_deref()) {
+            Ok(config) => {
+                if let Some(path) = &self.config {
+                    checks.push(Check::ok(
+                        "settings",
+                        format!("{} can be used", path.display()),
+                    ));
+                }
+                config
+            }
+            Err(error) => {
+                checks.push(Check::failed("settings", &error));
+                Config::default()
+            }
+        };
+        let root = Path::new("/");
+        let has_desktop = std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty());
+        checks.extend([devices::camera(root), devices::screen(root, has_desktop)]);
+        let (networks, pipeline) = trust::networks(&self.model, &self.detector);
+        checks.extend(networks);
+        let model = pipeline
+            .as_ref()
+            .map(|pipeline| pipeline.embedder().manifest().model_id());
+        if let (true, Some(mut pipeline)) = (self.write_self_test, pipeline) {
+            checks.push(match self_test::write(&mut pipeline, &self.model) {
+                Ok(path) => Check::ok("reference", format!("{} written", path.display())),
+                Err(error) => Check::failed("reference", &error),
+            });
+        }
+        let newest = self.gallery(&mut checks, model.as_ref());
+        checks.push(machine::clock(&config.clock, newest));
+        self.files(&mut checks, &config);
+        checks.extend([
+            machine::memory(),
+            machine::temperature(),
+            machine::processor(),
+            machine::running(&config.metrics.socket),
+        ]);
+        checks
+    }
+
+    /// Adds what concerns the gallery; the time of its newest record.
+    fn gallery(
+        &self,
+        checks: &mut Vec<Check>,
+        model: Option<&shared::model_id::ModelId>,
+    ) -> WallTime {
+        let Some(path) = &self.gallery else {
+            checks.push(Check::warn(
+                "gallery",
+                "none was named",
+                "name it by --gallery FILE",
+            ));
+            return WallTime::default();
+        };
+        let keys = match self.keys.keys(Asking::Once) {
+            Ok(keys) => keys,
+            Err(error) => {
+                checks.push(Check::failed("key", &error));
+                return WallTime::default();
+            }
+        };
+        let (found, newest) = trust::gallery(path, &keys, model, now());
+        checks.extend(found);
+        if let Keys::File(file) = &keys {
+            checks.push(files::private("key", file.path()));
+        }
+        checks.push(files::private("permissions", path));
+        newest
+    }
+
+    fn files(&self, checks: &mut Vec<Check>, config: &Config) {
+        for (name, path) in [("events", &config.events.path), ("log", &config.log.path)] {
+            if !path.as_os_str().is_empty() {
+                checks.push(files::writable(name, path));
+                checks.push(files::room(path));
+            }
+        }
+        if !config.mqtt.password_file.as_os_str().is_empty() {
+            checks.push(files::private("mqtt", &config.mqtt.password_file));
+        }
+        let folder = self.gallery.as_deref().and_then(Path::parent);
+        checks.push(files::room(folder.unwrap_or(Path::new("."))));
+    }
+}

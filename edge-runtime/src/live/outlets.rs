@@ -1,0 +1,264 @@
+//! Where what happened goes: the record, the broker, the door, the counts and the board; none of them holds up another.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use shared::gallery::Gallery;
+use shared::gallery::consent::WallTime;
+
+use crate::clock::Timestamp;
+use crate::clock::judge::{ClockJudge, Judged};
+use crate::clock::moment::Clocks;
+use crate::door::gpio::GpioRelay;
+use crate::door::hook::CommandHook;
+use crate::door::keeper::{self, DoorHandle, Notice};
+use crate::door::{DoorConfig, DoorError, DoorOutput, Greeting};
+use crate::event::{EventLog, Happening};
+use crate::fault::Fault;
+use crate::liveness::Liveness;
+use crate::metrics::{DecisionKind, Metrics};
+use crate::mqtt::Mqtt;
+use crate::session::Event;
+use crate::status::{Board, ClockStatus};
+
+/// All of them, shared by the threads of one kiosk.
+#[derive(Clone)]
+pub(crate) struct Outlets {
+    pub(crate) board: Arc<Board>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clocks: Arc<dyn Clocks>,
+    held: Arc<Mutex<Held>>,
+}
+
+struct Held {
+    log: EventLog,
+    mqtt: Option<Mqtt>,
+    door: Option<DoorHandle>,
+    judge: ClockJudge,
+    judged: Option<Judged>,
+}
+
+/// The frame that something was decided on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DecidedOn {
+    /// Its number.
+    pub(crate) frame: u64,
+    /// Milliseconds since it was taken.
+    pub(crate) age_ms: u64,
+    /// What is known about the face in it.
+    pub(crate) liveness: Liveness,
+}
+
+impl Outlets {
+    /// Nothing has happened yet, and there is no door.
+    pub(crate) fn new(
+        (board, metrics, clocks): (Arc<Board>, Arc<Metrics>, Arc<dyn Clocks>),
+        log: EventLog,
+        mqtt: Option<Mqtt>,
+        judge: ClockJudge,
+    ) -> Self {
+        let held = Held {
+            log,
+            mqtt,
+            door: None,
+            judge,
+            judged: None,
+        };
+        Self {
+            board,
+            metrics,
+            clocks,
+            held: Arc::new(Mutex::new(held)),
+        }
+    }
+
+    /// Begins to keep the door that the settings name, if there is one.
+    ///
+    /// # Errors
+    /// [`DoorError`] when its output cannot be had; there is then no door that could open.
+    pub(crate) fn keep_door(&self, config: &DoorConfig) -> anyhow::Result<()> {
+        let told = self.clone();
+        let tell = move |notice| told.door(&notice);
+        let clocks = Arc::clone(&self.clocks);
+        let handle = match config.output {
+            DoorOutput::Off => return Ok(()),
+            DoorOutput::Gpio => keeper::keep(config, GpioRelay::open(config)?, clocks, tell)?,
+            DoorOutput::Command => keeper::keep(config, CommandHook::new(config), clocks, tell)?,
+        };
+        self.held().door = Some(handle);
+        self.board
+            .update(|status| status.door = "closed".to_owned());
+        Ok(())
+    }
+
+    /// The clocks are judged by this from now on.
+    pub(crate) fn judge_clocks_by(&self, judge: ClockJudge) {
+        self.held().judge = judge;
+        self.look_at_clocks();
+    }
+
+    /// Looks at the clocks; returns the time that is believed.
+    pub(crate) fn look_at_clocks(&self) -> WallTime {
+        let (judged, jump) = {
+            let mut held = self.held();
+            let (judged, jump) = held.judge.observe(self.clocks.moment());
+            held.judged = Some(judged);
+            (judged, jump)
+        };
+        self.metrics
+            .clock_synced
+            .set(i64::from(judged.moment.synced));
+        self.board
+            .update(|status| status.clock = ClockStatus::of(&judged));
+        if let Some(jump) = jump {
+            self.metrics.clock_jumps.add_one();
+            tracing::warn!(by_ms = jump.by_ms(), "the wall clock was set");
+            self.tell(Happening::Clock {
+                jumped_ms: jump.by_ms(),
+            });
+        }
+        judged.believed
+    }
+
+    /// The clocks as they were judged last.
+    pub(crate) fn judged(&self) -> Option<Judged> {
+        self.held().judged
+    }
+
+    /// Something happened.
+    pub(crate) fn tell(&self, happening: Happening<'_>) {
+        let (now, moment) = (self.clocks.now(), self.clocks.moment());
+        let mut held = self.held();
+        // This very moment, as far as the clocks were believed when they were last looked at.
+        let judged = held.judged.map(|judged| Judged { moment, ..judged });
+        if let Some(mqtt) = &held.mqtt {
+            mqtt.tell(now, judged.as_ref(), &happening);
+        }
+        if let Err(error) = held.log.write(now, judged.as_ref(), happening) {
+            self.metrics.events_lost.add_one();
+            tracing::error!("{error}");
+        }
+    }
+
+    /// The session's events of one frame.
+    pub(crate) fn session(&self, events: &[Event], gallery: &Gallery, on: DecidedOn) {
+        for event in events {
+            let kind = match event {
+                Event::Greeted { .. } => Some(DecisionKind::Greeted),
+                Event::Unknown { .. } => Some(DecisionKind::Unknown),
+                Event::NotLive => Some(DecisionKind::NotLive),
+                Event::Left => None,
+            };
+            if let Some(kind) = kind {
+                self.metrics.decided(kind);
+            }
+            self.tell(Happening::of(event, gallery, on.frame));
+            if let Event::Greeted { identity, .. } = event
+                && let Some(known) = gallery.identity(*identity)
+            {
+                let now = self.clocks.now().millis();
+                let greeting = Greeting {
+                    identity: identity.number(),
+                    name: known.name().to_owned(),
+                    decided_at: Timestamp::from_millis(now.saturating_sub(on.age_ms)),
+                    liveness: on.liveness,
+                };
+                if let Some(door) = &self.held().door {
+                    door.greet(greeting);
+                }
+            }
+        }
+    }
+
+    /// Whether somebody stands there.
+    pub(crate) fn set_presence(&self, present: bool) {
+        if let Some(mqtt) = &self.held().mqtt {
+            mqtt.set_presence(present);
+        }
+    }
+
+    /// A part does not work; told once until it works again.
+    pub(crate) fn fault(&self, part: &str, fault: &Fault) {
+        if !self.board.put_fault(self.clocks.now(), part, fault) {
+            return;
+        }
+        self.set_faulty();
+        self.tell(Happening::Fault {
+            cause: &fault.cause,
+            remedy: &fault.remedy,
+        });
+    }
+
+    /// A part works, again if it did not.
+    pub(crate) fn works(&self, part: &str) {
+        let Some(before) = self.board.take_fault(part) else {
+            return;
+        };
+        self.set_faulty();
+        let now = self.clocks.now().millis();
+        self.tell(Happening::Recovered {
+            cause: &before.cause,
+            after_ms: now.saturating_sub(before.since_ms),
+        });
+    }
+
+    /// Closes the door and waits until it is closed.
+    pub(crate) fn close(&self) {
+        // Taken out first: the door's own notices need the lock.
+        let door = self.held().door.take();
+        if let Some(door) = door {
+            door.close();
+        }
+        let mqtt = self.held().mqtt.take();
+        drop(mqtt);
+    }
+
+    fn set_faulty(&self) {
+        let faulty = !self.board.read(self.clocks.now()).faults.is_empty();
+        let held = self.held();
+        if let Some(mqtt) = &held.mqtt {
+            mqtt.set_problem(faulty);
+        }
+        if let Some(door) = &held.door {
+            door.set_fault(faulty);
+        }
+    }
+
+    fn door(&self, notice: &Notice) {
+        let (active, why, identity) = match notice {
+            Notice::Opened { identity } => (true, "greeted", Some(*identity)),
+            Notice::Closed => (false, "time is up", None),
+            Notice::Refused { identity, why } => (false, why.words(), Some(*identity)),
+            Notice::Fault(error) => return self.door_fault(error),
+            Notice::Recovered => return self.works("door"),
+        };
+        match notice {
+            Notice::Opened { .. } => self.metrics.door_opened.add_one(),
+            Notice::Refused { .. } => self.metrics.door_refused.add_one(),
+            _ => {}
+        }
+        if !matches!(notice, Notice::Refused { .. }) {
+            let stands = if active { "open" } else { "closed" };
+            self.board.update(|status| status.door = stands.to_owned());
+        }
+        self.tell(Happening::Door {
+            active,
+            why,
+            identity: identity.map(|identity| identity.to_string()),
+        });
+    }
+
+    fn door_fault(&self, error: &DoorError) {
+        let fault = Fault::of_message(error.to_string());
+        if self.board.put_fault(self.clocks.now(), "door", &fault) {
+            // Not by `fault`: the door knows of its own, and closing it for that would never end.
+            self.tell(Happening::Fault {
+                cause: &fault.cause,
+                remedy: &fault.remedy,
+            });
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,341 @@
+//! The recognition's thread: frames and inputs in, what is to be seen and what happened out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use shared::gallery::consent::WallTime;
+
+use super::desk::OpenDesk;
+use super::outlets::{DecidedOn, Outlets};
+use super::scene::{Marks, Scene};
+use super::{Opened, Shared};
+use crate::camera::Captured;
+use crate::camera::feed::{Clock, Feed, FeedState};
+use crate::clock::Timestamp;
+use crate::event::Happening;
+use crate::fault::Fault;
+use crate::input::Input;
+use crate::kiosk::Kiosk;
+use crate::latency::{Latencies, Stage};
+use crate::liveness::Look;
+use crate::liveness::guard::Guard;
+use crate::session::State;
+use crate::showing::{Aim, Showing};
+use crate::status::{DecisionStatus, GalleryStatus};
+use crate::watchdog::Part;
+
+/// How long a frame is waited for before time goes on without one.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often clocks and board are looked after.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// How often consents are looked at.
+const CONSENTS: Duration = Duration::from_secs(600);
+/// How long a camera that gives nothing is waited for before the screen says so.
+const FAULT_AFTER: Duration = Duration::from_millis(700);
+
+/// What somebody told the kiosk, and what the screen knows that the desk has to.
+pub(super) enum Word {
+    /// A key, or what was touched.
+    Input(Input),
+    /// How many pages the consent text takes on this screen.
+    ConsentPages(usize),
+}
+
+/// The recognition at work.
+pub(super) struct Recognition {
+    kiosk: Kiosk,
+    guard: Guard,
+    desk: Option<OpenDesk>,
+    feed: Arc<Feed>,
+    clock: Clock,
+    outlets: Outlets,
+    shared: Arc<Shared>,
+    words: Receiver<Word>,
+    /// Least time from one frame that is looked at to the next.
+    pace: Duration,
+    last: Option<Arc<Captured>>,
+    aim: Aim,
+    wall: WallTime,
+    looked_after: Option<Timestamp>,
+    consents_seen: Option<Timestamp>,
+    last_presence: Timestamp,
+    present: bool,
+}
+
+impl Recognition {
+    pub(super) fn new(
+        opened: Opened,
+        (feed, clock): (Arc<Feed>, Clock),
+        outlets: Outlets,
+        shared: Arc<Shared>,
+        words: Receiver<Word>,
+        frames_per_second: f64,
+    ) -> Self {
+        let now = clock();
+        Self {
+            kiosk: opened.kiosk,
+            guard: opened.guard,
+            desk: opened.desk,
+            feed,
+            clock,
+            outlets,
+            shared,
+            words,
+            pace: Duration::from_secs_f64(1.0 / frames_per_second),
+            last: None,
+            aim: Aim::default(),
+            wall: WallTime::default(),
+            looked_after: None,
+            consents_seen: None,
+            last_presence: now,
+            present: false,
+        }
+    }
+
+    /// Works until it is told to stop or the recording is over; returns how long the stages took.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub(super) fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Latencies> {
+        let mut due = (self.clock)();
+        while !stop.load(Ordering::Relaxed) {
+            self.shared
+                .hearts
+                .beat(Part::Recognition, self.outlets.clocks.now());
+            self.listen(due);
+            let now = (self.clock)();
+            if now < due {
+                continue;
+            }
+            let than = self.last.as_ref().map(|last| last.number);
+            let captured = self.feed.wait_newer(than, PATIENCE);
+            let now = (self.clock)();
+            self.look_after(now);
+            match captured {
+                Some(captured) => {
+                    due =
+                        Timestamp::from_millis(captured.at.millis() + self.pace.as_millis() as u64);
+                    self.look(now, captured)?;
+                }
+                None if self.feed.status().state == FeedState::Ended => break,
+                None => self.without_frame(now),
+            }
+            self.publish(now);
+        }
+        Ok(std::mem::take(self.kiosk.latencies()))
+    }
+
+    /// Takes what is told, until a frame is due.
+    fn listen(&mut self, due: Timestamp) {
+        loop {
+            let wait = due.since((self.clock)()).min(PATIENCE);
+            let Ok(word) = self.words.recv_timeout(wait) else {
+                return;
+            };
+            let now = (self.clock)();
+            if let Some(desk) = &mut self.desk {
+                desk.hear(now, self.wall, word, &mut self.kiosk, &self.outlets);
+            }
+            self.publish(now);
+        }
+    }
+
+    fn look(&mut self, now: Timestamp, captured: Arc<Captured>) -> anyhow::Result<()> {
+        self.outlets.works("camera");
+        if let Some(desk) = self.desk.as_mut().filter(|desk| desk.is_open()) {
+            self.aim = desk.look(now, self.wall, &captured, &mut self.kiosk, &self.outlets)?;
+            // Nobody is greeted while the desk has the screen.
+            self.kiosk.idle_step(now);
+            self.guard.step(now, None, None);
+        } else if self.kiosk.is_decidable(&captured, now) {
+            self.decide(now, &captured)?;
+        } else {
+            self.kiosk.idle_step(now);
+        }
+        self.last = Some(captured);
+        Ok(())
+    }
+
+    fn decide(&mut self, now: Timestamp, captured: &Captured) -> anyhow::Result<()> {
+        let guard = &mut self.guard;
+        let mut known = None;
+        let step = self.kiosk.step(captured, &mut |look| {
+            let look_of_guard = Look {
+                frame: look.frame,
+                detection: look.detection,
+                aligned: look.aligned,
+                at: look.at,
+                track: look.track.number(),
+            };
+            let liveness = guard.step(look.at, Some(&look_of_guard), look.named);
+            known = Some(liveness);
+            liveness
+        })?;
+        let liveness = match known {
+            Some(liveness) => liveness,
+            None => guard.step(captured.at, None, None),
+        };
+        self.aim = step.aim;
+        let done = (self.clock)();
+        let age = done.since(captured.at);
+        if step.compared {
+            self.kiosk.latencies().note(Stage::Decision, age);
+        }
+        // What was decided by a frame that has become old meanwhile opens nothing: the door asks for its age.
+        let on = DecidedOn {
+            frame: captured.number,
+            age_ms: age.as_millis() as u64,
+            liveness,
+        };
+        self.outlets.session(&step.events, self.kiosk.gallery(), on);
+        self.note_presence(now, !step.detections.is_empty());
+        Ok(())
+    }
+
+    fn note_presence(&mut self, now: Timestamp, present: bool) {
+        if present {
+            self.last_presence = now;
+        }
+        if std::mem::replace(&mut self.present, present) != present {
+            self.outlets.set_presence(present);
+        }
+    }
+
+    fn without_frame(&mut self, now: Timestamp) {
+        self.kiosk.idle_step(now);
+        self.guard.step(now, None, None);
+        self.aim = Aim::default();
+        if let Some(desk) = &mut self.desk {
+            desk.tick(now, self.wall, &mut self.kiosk, &self.outlets);
+        }
+        if let Some(fault) = self.camera_fault(now) {
+            self.outlets.fault("camera", &fault);
+        }
+    }
+
+    /// What is wrong with the camera, if it has been for a while.
+    fn camera_fault(&self, now: Timestamp) -> Option<Fault> {
+        let status = self.feed.status();
+        let fault = status.state.fault()?;
+        (now.since(status.since) >= FAULT_AFTER).then(|| fault.clone())
+    }
+
+    fn look_after(&mut self, now: Timestamp) {
+        let due = |last: Option<Timestamp>, every| last.is_none_or(|last| now.since(last) >= every);
+        if !due(self.looked_after, LOOK_AFTER) {
+            return;
+        }
+        self.looked_after = Some(now);
+        self.wall = self.outlets.look_at_clocks();
+        if due(self.consents_seen, CONSENTS) {
+            self.consents_seen = Some(now);
+            let expired = self.kiosk.suspend_expired(self.wall);
+            if expired > 0 {
+                tracing::warn!(
+                    people = expired,
+                    "consents have run out: these people are no longer greeted; renew them (usher gallery consent) or \
+                     remove them (usher gallery sweep)"
+                );
+            }
+            self.outlets
+                .board
+                .update(|status| status.gallery.expired = expired);
+        }
+        self.post();
+    }
+
+    /// Brings the board up to date.
+    fn post(&mut self) {
+        let (status, counts) = (self.feed.status(), self.feed.counts());
+        let gallery = self.kiosk.gallery();
+        let (people, templates) = (gallery.people(), gallery.templates());
+        let decides = self.kiosk.decides();
+        let decision = DecisionStatus {
+            point: decides.point().name.clone(),
+            threshold: decides.threshold().value(),
+            one_in: decides.one_in().map(|one_in| one_in as u64),
+        };
+        let state = self.showing((self.clock)());
+        self.outlets.board.update(|board| {
+            board.state = word(&state).to_owned();
+            board.camera.working = status.state == FeedState::Running;
+            if let Some(negotiated) = &status.negotiated {
+                board.camera.format = negotiated.to_string();
+            }
+            board.gallery = GalleryStatus {
+                people,
+                templates,
+                expired: board.gallery.expired,
+            };
+            board.decision = decision;
+        });
+        let metrics = &self.outlets.metrics;
+        metrics.people.set(people as i64);
+        metrics.templates.set(templates as i64);
+        metrics.camera(&counts);
+        for (stage, took) in self.kiosk.latencies().take_new() {
+            metrics.took(stage, took);
+        }
+    }
+
+    fn showing(&self, now: Timestamp) -> Showing {
+        if let Some(view) = self.desk.as_ref().and_then(|desk| desk.view(now)) {
+            return Showing::Desk(view);
+        }
+        match self.camera_fault(now) {
+            Some(fault) => Showing::Fault(fault),
+            None => self.kiosk.showing(),
+        }
+    }
+
+    fn publish(&mut self, now: Timestamp) {
+        let judged = self.outlets.judged();
+        self.shared.scene.put(Arc::new(Scene {
+            showing: self.showing(now),
+            aim: self.aim,
+            marks: Marks {
+                liveness_off: self.guard.is_off() && *self.kiosk.state() != State::Idle,
+                clock_unset: judged.is_some_and(|judged| {
+                    judged.standing == crate::clock::judge::Standing::Doubtful
+                }),
+                operator: self.desk.as_ref().is_some_and(OpenDesk::is_unlocked),
+            },
+            last_presence: match self.desk.as_ref().is_some_and(OpenDesk::is_open) {
+                true => now,
+                false => self.last_presence,
+            },
+        }));
+    }
+}
+
+/// The state in a word, for `usher status`.
+fn word(showing: &Showing) -> &'static str {
+    match showing {
+        Showing::Idle => "idle",
+        Showing::Looking { .. } => "looking",
+        Showing::NotSure => "not-sure",
+        Showing::Check { .. } | Showing::Flash(_) => "checking",
+        Showing::Greeting { .. } => "greeting",
+        Showing::Unknown => "unknown",
+        Showing::Desk(_) => "enrolling",
+        Showing::Fault(_) => "fault",
+    }
+}
+
+/// Says that the kiosk is ready.
+pub(super) fn tell_started(outlets: &Outlets, kiosk: &mut Kiosk) {
+    let people = kiosk.gallery().people();
+    let model = kiosk
+        .pipeline()
+        .embedder()
+        .manifest()
+        .model_id()
+        .to_string();
+    outlets.tell(Happening::Started {
+        version: env!("CARGO_PKG_VERSION"),
+        model,
+        people,
+    });
+}
