@@ -187,7 +187,7 @@ mod tests {
             consent: Consent::given("I agree.", at, "desk", 30).unwrap(),
             templates: vec![template],
         };
-        store.enroll(enrollee, by).unwrap();
+        store.enroll(&enrollee, by).unwrap();
         let (checks, _) = look(at);
         assert_eq!(
             checks[0].found,

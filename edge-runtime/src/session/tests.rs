@@ -96,6 +96,7 @@ fn play(script: &str) -> (String, Vec<String>) {
             State::Looking {
                 hint: Hint::ComeCloser,
             } => 'c',
+            State::Looking { .. } => 'o',
             State::Greeting { identity, .. } => name(*identity),
             State::Unknown { .. } => '?',
         });
