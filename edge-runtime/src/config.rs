@@ -132,11 +132,13 @@ impl Config {
                 .try_fold(first, |value, part| value.get(part))
                 .cloned()
         };
-        keys::paths(&own)
-            .into_iter()
-            .filter(|path| value(&own, path).is_some_and(|value| !value.is_table()))
-            .filter(|path| value(&own, path) != value(&default, path))
-            .collect()
+        let mut changed = keys::paths(&own);
+        changed.retain(|path| {
+            let own = value(&own, path);
+            own.as_ref().is_some_and(|own| !own.is_table()) && own != value(&default, path)
+        });
+        changed.sort();
+        changed
     }
 
     fn check(&self) -> Result<(), String> {
