@@ -36,7 +36,7 @@ use crate::session::{Event, Hint, Seen, Session};
 use crate::tracking::{Track, TrackId, Tracker};
 
 /// How long a match of one face keeps another face in the same frames from being that person.
-const CLAIM: Duration = Duration::from_millis(1000);
+const CLAIM: Duration = Duration::from_millis(2000);
 
 /// The subject's face, for a check of liveness.
 #[derive(Clone, Copy)]
@@ -111,6 +111,8 @@ struct Memory {
     tried: Option<Timestamp>,
     probe: Option<Embedding>,
     claim: Option<(Timestamp, IdentityId, SquaredL2)>,
+    /// Whether another face had the name that the latest comparison would have given it.
+    denied: bool,
 }
 
 /// The subject's face as this frame shows it.
@@ -179,14 +181,20 @@ impl Attention {
         let face = &faces[face];
         let size = (frame.width_px(), frame.height_px());
         let glance = self.glance(now, &subject, face, size, senses)?;
-        let chosen = self.choose(now, subject.id, &glance);
-        let compared = match chosen {
-            Some((face, weight)) => {
-                self.compare(now, subject.id, &face, weight, senses, &mut events)?
-            }
-            None if self.session.is_open(subject.id) => false,
-            None => self.compare_another(now, subject.id, faces, size, senses, &mut events)?,
-        };
+        // Whose name somebody else has is helped by looking whether that one still has it.
+        let others_first = self.memory(subject.id).denied;
+        let mut compared = others_first
+            && self.compare_another(now, subject.id, faces, size, senses, &mut events)?;
+        if !compared {
+            let chosen = self.choose(now, subject.id, &glance);
+            compared = match chosen {
+                Some((face, weight)) => {
+                    self.compare(now, subject.id, &face, weight, senses, &mut events)?
+                }
+                None if self.session.is_open(subject.id) => false,
+                None => self.compare_another(now, subject.id, faces, size, senses, &mut events)?,
+            };
+        }
         // The comparison may have shown that it is somebody else's.
         let track = self.tracker.subject().map_or(subject.id, |track| track.id);
         let placement = Placement::of(face, size);
@@ -397,37 +405,39 @@ impl Attention {
         memory.claim = outcome
             .named()
             .map(|(identity, distance)| (now, identity, distance));
+        memory.denied = matches!(
+            outcome,
+            Outcome::NotSure {
+                reason: Unsure::Taken,
+                ..
+            }
+        );
         memory.probe = Some(probe);
         self.session.hear(now, track, &outcome, weight);
         Ok(true)
     }
 
     /// One identity, one face: of two faces in this frame that are the same person the closer one keeps it.
-    fn assign(&mut self, now: Timestamp, track: TrackId, outcome: Outcome) -> Outcome {
+    fn assign(&self, now: Timestamp, track: TrackId, outcome: Outcome) -> Outcome {
         let Some((identity, distance)) = outcome.named() else {
             return outcome;
         };
-        let not_sure = |nearest| Outcome::NotSure {
-            nearest,
-            reason: Unsure::Taken,
-        };
-        for other in &mut self.memories {
-            let visible = self.tracker.track(other.track);
-            let visible = visible.is_some_and(|track| track.face.is_some());
-            let Some((at, claimed, theirs)) = other.claim else {
-                continue;
-            };
-            let rival = other.track != track && visible && claimed == identity;
-            if !rival || now.since(at) > CLAIM {
-                continue;
+        let taken = self.memories.iter().any(|other| {
+            let there = self.tracker.track(other.track);
+            let visible = there.is_some_and(|track| track.face.is_some());
+            let closer = other.claim.is_some_and(|(at, claimed, theirs)| {
+                claimed == identity && theirs <= distance && now.since(at) <= CLAIM
+            });
+            other.track != track && visible && closer
+        });
+        if taken {
+            Outcome::NotSure {
+                nearest: distance,
+                reason: Unsure::Taken,
             }
-            if theirs <= distance {
-                return not_sure(distance);
-            }
-            other.claim = None;
-            self.session.hear(now, other.track, &not_sure(theirs), 1.0);
+        } else {
+            outcome
         }
-        outcome
     }
 
     fn is_due(&self, now: Timestamp, track: TrackId) -> bool {
@@ -451,6 +461,7 @@ impl Attention {
                     tried: None,
                     probe: None,
                     claim: None,
+                    denied: false,
                 });
                 self.memories.len() - 1
             }

@@ -39,7 +39,8 @@ pub struct ConsensusRules {
     pub unsure_frames: usize,
     /// Votes of any kind without agreement after which a person counts as unknown, at least 1.
     pub giving_up_frames: usize,
-    /// Age in milliseconds after which a vote no longer counts.
+    /// Age in milliseconds after which a vote no longer counts, and a name that no vote has spoken for since is not
+    /// held against new ones.
     pub window_ms: u64,
 }
 
@@ -154,6 +155,9 @@ impl<Id: Copy + PartialEq> Consensus<Id> {
     pub fn vote(&mut self, now: Timestamp, vote: Vote<Id>, weight: f32) -> Verdict<Id> {
         let oldest = Duration::from_millis(self.rules.window_ms);
         self.window.retain(|(at, ..)| now.since(*at) <= oldest);
+        if self.held.is_some() && now.since(self.confirmed) > oldest {
+            self.clear();
+        }
         let named = match vote {
             Vote::For(id) => Some(id),
             Vote::Nobody | Vote::Unsure => None,

@@ -435,8 +435,7 @@ impl Session {
         }
     }
 
-    /// It is this face's turn. What was agreed on while nobody looked must be seen again; what was agreed on long ago is
-    /// not believed any more.
+    /// It is this face's turn: what was agreed on while nobody looked must be seen again.
     fn turn_to(&mut self, now: Timestamp, track: TrackId) {
         let found_again = std::mem::take(&mut self.lost);
         let turned = self.subject != Some(track);
@@ -451,12 +450,6 @@ impl Session {
         self.state = State::Looking {
             hint: Hint::HoldStill,
         };
-        let window = Duration::from_millis(self.rules.consensus.window_ms);
-        let consensus = &mut self.entry(track).consensus;
-        let old = |confirmed| now.since(confirmed) > window;
-        if consensus.confirmed().is_some_and(old) {
-            consensus.clear();
-        }
     }
 
     fn is_greeting(&self) -> bool {

@@ -356,10 +356,23 @@ fn a_stranger_who_looks_alike_inherits_nothing_either() {
 
 #[test]
 fn a_face_that_was_hidden_is_compared_at_once() {
+    for (found, state) in [(ADA, 'A'), (STRANGER, 'l')] {
+        let mut stage = Stage::new();
+        assert_eq!(stage.run(0, 3, &[ADA]).0, "llA");
+        stage.show(300, &[]);
+        let (shown, compared, _) = stage.show(400, &[found]);
+        assert_eq!((shown, compared), (state, vec![0]));
+    }
+}
+
+#[test]
+fn a_face_that_waits_to_be_compared_is_not_taken_for_the_next_one() {
+    let poor = |person: Person| person.sharp(0.03);
     let mut stage = Stage::new();
-    assert_eq!(stage.run(0, 3, &[ADA]).0, "llA");
-    stage.show(300, &[]);
-    assert_eq!(stage.show(400, &[STRANGER]).0, 'l');
+    assert!(stage.show(0, &[poor(ADA)]).1.is_empty());
+    assert!(stage.show(100, &[]).1.is_empty());
+    assert!(stage.show(200, &[poor(STRANGER)]).1.is_empty());
+    assert_eq!(stage.show(400, &[poor(STRANGER)]).1, [0]);
 }
 
 #[test]
@@ -385,28 +398,18 @@ fn one_identity_goes_to_one_face() {
         probe: 20.0,
         ..ADA
     };
-    for (name, subject, other, states) in [
-        (
-            "the closer one keeps it",
-            ADA,
-            impostor.at(400.0),
-            "llAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-        ),
-        (
-            "the farther one loses it",
-            impostor,
-            ADA.at(400.0),
-            // Greeted, until the other face is compared, closer, and takes each vote away from the next one on.
-            "llA",
-        ),
-    ] {
-        let mut stage = Stage::new();
-        let (found, ..) = stage.run(0, 30, &[subject, other]);
-        assert!(found.starts_with(states), "{name}: {found}");
-        if states.len() < 30 {
-            assert!(!found.ends_with('A'), "{name}: {found}");
-        }
-    }
+    let (states, ..) = Stage::new().run(0, 60, &[ADA, impostor.at(400.0)]);
+    assert_eq!(states, format!("ll{}", "A".repeat(58)), "the closer one");
+    // Greeted, until the other face is compared, is closer, and takes every vote from then on, for as long as it is there.
+    let mut stage = Stage::new();
+    let (states, ..) = stage.run(0, 60, &[impostor, ADA.at(400.0)]);
+    let greeted = states.matches('A').count();
+    assert!(
+        (3..15).contains(&greeted) && !states[20..].contains('A'),
+        "{states}"
+    );
+    let (states, ..) = stage.run(6000, 20, &[impostor]);
+    assert!(states.ends_with('A'), "{states}");
 }
 
 #[test]

@@ -399,6 +399,31 @@ fn what_was_agreed_on_long_ago_is_not_believed_when_it_is_somebodys_turn() {
 }
 
 #[test]
+fn whoever_was_greeted_and_waited_long_is_recognized_anew() {
+    let [ada, _] = two_people();
+    let (first, other) = (TrackId::new(0), TrackId::new(1));
+    let matched = Outcome::Match {
+        identity: ada,
+        distance: SquaredL2::new(0.5).unwrap(),
+    };
+    for (waited_ms, greeted) in [(2900, true), (3100, false)] {
+        let mut session = Session::new(SessionRules::default(), Threshold::new(1.0).unwrap(), None);
+        let mut frame = |millis, track, heard: bool| {
+            let now = Timestamp::from_millis(millis);
+            if heard {
+                session.hear(now, track, &matched, 1.0);
+            }
+            session.step(now, Seen::Face { track, hint: None }, Liveness::Off);
+            matches!(session.state(), State::Greeting { .. })
+        };
+        assert!((0..3).any(|number| frame(100 * number, first, true)));
+        assert!(!frame(300, other, false));
+        let back = frame(200 + waited_ms, first, true);
+        assert_eq!(back, greeted, "after {waited_ms} ms");
+    }
+}
+
+#[test]
 fn another_gallery_starts_anew() {
     let [ada, _] = two_people();
     let threshold = Threshold::new(1.0).unwrap();

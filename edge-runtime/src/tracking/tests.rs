@@ -204,8 +204,10 @@ fn a_track_and_a_face_are_paired_once_and_numbers_are_never_given_twice() {
 fn a_face_found_to_be_another_is_somebody_new() {
     let mut tracker = Tracker::new(PresenceRules::default(), SubjectRules::default());
     tracker.step(Timestamp::from_millis(0), &[square(0.0, 50.0)]);
+    tracker.step(Timestamp::from_millis(50), &[square(0.0, 50.0)]);
     let before = tracker.subject().unwrap().id;
-    let after = tracker.renew(before, Timestamp::from_millis(0));
+    assert_eq!(tracker.continuity(), Continuity::Same);
+    let after = tracker.renew(before, Timestamp::from_millis(50));
     assert_ne!(before, after);
     assert_eq!(tracker.subject().unwrap().id, after);
     assert_eq!(tracker.continuity(), Continuity::New);
