@@ -16,11 +16,13 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::pin::Gate;
 use crate::desk::pin::uptime::Uptime;
+use crate::desk::words::Words;
 use crate::kiosk::Kiosk;
 use crate::likeness::Judgement;
 use crate::live::{OpenDesk, Opened};
 use crate::liveness::guard::Need;
 use crate::liveness::setup;
+use crate::screen;
 use crate::self_test;
 use crate::status::LivenessStatus;
 
@@ -111,6 +113,8 @@ impl Opening {
         let liveness = setup::status(&config.liveness);
         let desk = match (store, has_desk) {
             (Some(store), true) => {
+                let (language, own) = (config.screen.language, config.screen.words.as_deref());
+                let words = Words::of(&screen::words::Words::read(language, own)?)?;
                 let judgement = Judgement::new(&manifest, kiosk.decides().point().clone());
                 let agreement = manifest.operating_point(AGREEMENT_POINT)?.threshold;
                 let desk = Desk::new(
@@ -119,7 +123,7 @@ impl Opening {
                     judgement,
                     agreement,
                     consent_text,
-                    crate::desk::words::Words::of(config.screen.language),
+                    words,
                 );
                 let gate = Gate::open(&config.desk.pin_file, &Uptime::now())?;
                 let quality = config.recognition.quality;
