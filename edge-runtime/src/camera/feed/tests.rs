@@ -66,7 +66,7 @@ impl World {
 /// A picture of noise, new for each number.
 fn noise(number: u64) -> Vec<u8> {
     (0..u64::from(SIZE.0 * SIZE.1 * 3))
-        .map(|index| ((index + 1) * (number + 7) * 2_654_435_761 >> 7) as u8)
+        .map(|index| (((index + 1) * (number + 7) * 2_654_435_761) >> 7) as u8)
         .collect()
 }
 
