@@ -6,12 +6,13 @@
 //! optimizer runs afterwards, over what little is left.
 
 mod pattern;
+mod siblings;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::array::TypedConcat;
+use tract_onnx::tract_core::ops::array::{Slice, TypedConcat};
 use tract_onnx::tract_core::ops::cnn;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::NearestUpsample;
@@ -21,6 +22,7 @@ use super::kernel::{Filter, Kernel, Mixing};
 use super::memory::Memory;
 use super::operator::{Convolution, Depthwise, Sum};
 use pattern::{Group, constant, is_add, pictures};
+use siblings::Siblings;
 
 /// From channels first to channels last, and back.
 const TO_LAST: AxisOp = AxisOp::Move(1, 3);
@@ -32,15 +34,22 @@ const TO_FIRST: AxisOp = AxisOp::Move(3, 1);
 /// When tract refuses a wire: a bug of ours, or a network at odds with itself.
 pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<TypedModel> {
     simplify_resizing(&mut source)?;
-    let groups = pattern::groups(&source)?;
+    let mut groups = pattern::groups(&source)?;
+    let siblings = siblings::joined(&source, &mut groups)?;
+    let joined = siblings
+        .iter()
+        .flat_map(|siblings| [&siblings.mixing, &siblings.depthwise]);
     let inside = groups
         .values()
-        .flat_map(|group| group.inside.iter().copied());
+        .chain(joined)
+        .flat_map(|group| group.inside.iter().copied())
+        .collect();
     let mut rewriter = Rewriter {
         source: &source,
         kernel,
         groups: &groups,
-        inside: inside.collect(),
+        siblings: &siblings,
+        inside,
         memory: Memory::default(),
         target: TypedModel::default(),
         as_is: HashMap::new(),
@@ -92,7 +101,9 @@ struct Rewriter<'a> {
     memory: Memory,
     /// Nodes that become one operator, by the last of them.
     groups: &'a HashMap<usize, Group>,
-    /// Nodes of groups but for the last ones.
+    /// Groups that become one, side by side.
+    siblings: &'a [Siblings],
+    /// Nodes of groups but for the last ones, and all of siblings.
     inside: HashSet<usize>,
     target: TypedModel,
     /// Where an outlet of the source is found in the target, its axes as they were.
@@ -107,7 +118,14 @@ impl Rewriter<'_> {
     fn node(&mut self, node: &TypedNode) -> TractResult<()> {
         let outlet = OutletId::new(node.id, 0);
         if let Some(group) = self.groups.get(&node.id) {
-            return self.group(node, group);
+            let wire = self.group(&node.name, group)?;
+            self.last.insert(outlet, wire);
+            return Ok(());
+        }
+        let is_branch =
+            |siblings: &&Siblings| siblings.branches.iter().any(|(end, _)| *end == node.id);
+        if let Some(siblings) = self.siblings.iter().find(is_branch) {
+            return self.siblings(siblings);
         }
         // Constants are wired where they are needed, many are not.
         if self.inside.contains(&node.id) || constant(self.source, outlet)?.is_some() {
@@ -217,7 +235,7 @@ impl Rewriter<'_> {
     }
 
     /// Wires a convolution with what follows it.
-    fn group(&mut self, end: &TypedNode, group: &Group) -> TractResult<()> {
+    fn group(&mut self, name: &str, group: &Group) -> TractResult<OutletId> {
         let planar = !group.depthwise && !self.has_channels_last(&[group.from]);
         let op: Box<dyn TypedOp> = if group.depthwise {
             Box::new(Depthwise {
@@ -261,8 +279,33 @@ impl Rewriter<'_> {
         if let Some(added) = group.added {
             inputs.push(self.last(added)?);
         }
-        let wire = self.target.wire_node(&*end.name, op, &inputs)?[0];
-        self.last.insert(OutletId::new(end.id, 0), wire);
+        Ok(self.target.wire_node(name, op, &inputs)?[0])
+    }
+
+    /// Wires siblings when the first of their branches comes up.
+    fn siblings(&mut self, siblings: &Siblings) -> TractResult<()> {
+        let Siblings {
+            mixing,
+            depthwise,
+            branches,
+        } = siblings;
+        if self.last.contains_key(&OutletId::new(branches[0].0, 0)) {
+            return Ok(());
+        }
+        let name = |end: usize| format!("{}.joined", self.source.node(end).name);
+        let (mixing_name, depthwise_name) = (name(mixing.end), name(depthwise.end));
+        let mixed = self.group(&mixing_name, mixing)?;
+        self.last.insert(OutletId::new(mixing.end, 0), mixed);
+        let wire = self.group(&depthwise_name, depthwise)?;
+        let mut first = 0;
+        for &(end, channels) in branches {
+            let slice = Slice::new(3, first, first + channels);
+            let part = self
+                .target
+                .wire_node(&*self.source.node(end).name, slice, &[wire])?[0];
+            self.last.insert(OutletId::new(end, 0), part);
+            first += channels;
+        }
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub(super) struct Group {
     /// Rows and columns of zeros before and after the input.
     pub(super) padding: [[usize; 2]; 2],
     /// As the file has them: [output, input channels of a group, height, width].
-    weights: Arc<Tensor>,
+    pub(super) weights: Arc<Tensor>,
     pub(super) bias: Numbers,
     pub(super) activation: Activation,
 }
@@ -335,7 +335,8 @@ fn readers(model: &TypedModel, outlet: OutletId) -> Vec<usize> {
         .collect()
 }
 
-fn only_reader(model: &TypedModel, node: usize) -> Option<usize> {
+/// The only node that reads a node's output.
+pub(super) fn only_reader(model: &TypedModel, node: usize) -> Option<usize> {
     match readers(model, OutletId::new(node, 0))[..] {
         [reader] => Some(reader),
         _ => None,
