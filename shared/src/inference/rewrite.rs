@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::{Slice, TypedConcat};
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::NearestUpsample;
@@ -57,12 +58,14 @@ pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<Typ
         repeated: HashMap::new(),
     };
     rewriter.target.symbols = source.symbols.clone();
-    for id in source.eval_order()? {
-        rewriter.node(source.node(id))?;
-    }
-    let mut inputs = vec![];
+    // Also an input that nothing reads stays one.
     for input in source.input_outlets()? {
-        inputs.push(rewriter.as_is(*input)?);
+        rewriter.input(*input)?;
+    }
+    for id in source.eval_order()? {
+        if !source.node(id).op_is::<TypedSource>() {
+            rewriter.node(source.node(id))?;
+        }
     }
     let mut outputs = vec![];
     for &output in source.output_outlets()? {
@@ -74,7 +77,6 @@ pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<Typ
         rewriter.target.set_outlet_label(wire, name)?;
         outputs.push(wire);
     }
-    rewriter.target.inputs = inputs;
     rewriter.target.outputs = outputs;
     Ok(rewriter.target)
 }
@@ -115,6 +117,13 @@ struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
+    fn input(&mut self, outlet: OutletId) -> TractResult<()> {
+        let fact = self.source.outlet_fact(outlet)?.clone();
+        let wire = self.target.add_source(self.name(outlet), fact)?;
+        self.as_is.insert(outlet, wire);
+        Ok(())
+    }
+
     fn node(&mut self, node: &TypedNode) -> TractResult<()> {
         let outlet = OutletId::new(node.id, 0);
         if let Some(group) = self.groups.get(&node.id) {
@@ -131,14 +140,7 @@ impl Rewriter<'_> {
         if self.inside.contains(&node.id) || constant(self.source, outlet)?.is_some() {
             return Ok(());
         }
-        if node.op_is::<TypedSource>() {
-            let wire = self
-                .target
-                .add_source(&*node.name, node.outputs[0].fact.clone())?;
-            self.as_is.insert(outlet, wire);
-            return Ok(());
-        }
-        if self.has_channels_last(&node.inputs) && self.with_channels_last(node)? {
+        if self.has_channels_last(&node.inputs)? && self.with_channels_last(node)? {
             return Ok(());
         }
         let mut inputs = tvec![];
@@ -154,9 +156,16 @@ impl Rewriter<'_> {
         Ok(())
     }
 
-    fn has_channels_last(&self, outlets: &[OutletId]) -> bool {
+    /// Whether these are pictures that are there with channels last, or constants beside such.
+    fn has_channels_last(&self, outlets: &[OutletId]) -> TractResult<bool> {
         let has = |outlet| self.last.contains_key(outlet) || self.repeated.contains_key(outlet);
-        !outlets.is_empty() && outlets.iter().all(has)
+        for outlet in outlets.iter().filter(|outlet| !has(outlet)) {
+            let constant = constant(self.source, *outlet)?;
+            if constant.is_none_or(|tensor| tensor.rank() != 4) {
+                return Ok(false);
+            }
+        }
+        Ok(outlets.iter().any(has))
     }
 
     /// Wires a node whose inputs are there with channels last; false if it cannot be.
@@ -178,11 +187,16 @@ impl Rewriter<'_> {
             self.last.insert(outlet, sum);
             return Ok(true);
         }
-        let op: Box<dyn TypedOp> = if node.op_is::<ElementWiseOp>() {
+        let op: Box<dyn TypedOp> = if node.op_is::<ElementWiseOp>() || node.op_is::<TypedBinOp>() {
             node.op.clone()
         } else if let Some(pool) = node.op_as::<cnn::MaxPool>()
             && let Some(op) =
                 pattern::max_pool(self.source, node, pool, (self.kernel, &self.memory))
+        {
+            Box::new(op)
+        } else if let Some(pool) = node.op_as::<cnn::SumPool>()
+            && let Some(op) =
+                pattern::sum_pool(self.source, node, pool, (self.kernel, &self.memory))
         {
             Box::new(op)
         } else if node
@@ -236,7 +250,7 @@ impl Rewriter<'_> {
 
     /// Wires a convolution with what follows it.
     fn group(&mut self, name: &str, group: &Group) -> TractResult<OutletId> {
-        let planar = !group.depthwise && !self.has_channels_last(&[group.from]);
+        let planar = !group.depthwise && !self.has_channels_last(&[group.from])?;
         let op: Box<dyn TypedOp> = if group.depthwise {
             Box::new(Depthwise {
                 filter: Arc::new(Filter::new(
@@ -332,7 +346,10 @@ impl Rewriter<'_> {
             return Ok(*wire);
         }
         let name = self.name(outlet);
-        let wire = if let Some(&(wire, factor)) = self.repeated.get(&outlet) {
+        let wire = if let Some(tensor) = constant(self.source, outlet)? {
+            let turned = tensor.into_tensor().move_axis(1, 3)?;
+            self.target.add_const(name + ".channels-last", turned)?
+        } else if let Some(&(wire, factor)) = self.repeated.get(&outlet) {
             let scales = tvec![1, factor, factor, 1];
             self.target
                 .wire_node(name + ".repeated", NearestUpsample { scales }, &[wire])?[0]
