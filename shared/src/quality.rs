@@ -214,8 +214,8 @@ impl QualityLimits {
             || placement
                 .head
                 .is_none_or(|head| head.misfit > self.most_misfit);
-        // Not <, so that a distance that is no number is refused.
-        let small = !(placement.eye_distance_px >= self.least_eye_distance_px);
+        let eyes = placement.eye_distance_px;
+        let small = eyes.is_nan() || eyes < self.least_eye_distance_px;
         listed([
             (small, Defect::TooSmall),
             (cut && large, Defect::TooLarge),
