@@ -132,11 +132,13 @@ impl Config {
                 .try_fold(first, |value, part| value.get(part))
                 .cloned()
         };
-        keys::paths(&own)
-            .into_iter()
-            .filter(|path| value(&own, path).is_some_and(|value| !value.is_table()))
-            .filter(|path| value(&own, path) != value(&default, path))
-            .collect()
+        let mut changed = keys::paths(&own);
+        changed.retain(|path| {
+            let own = value(&own, path);
+            own.as_ref().is_some_and(|own| !own.is_table()) && own != value(&default, path)
+        });
+        changed.sort();
+        changed
     }
 
     fn check(&self) -> Result<(), String> {
@@ -236,7 +238,9 @@ mod tests {
     #[test]
     fn what_differs_from_the_default_is_listed() {
         let config = read("[session]\ngreeting_ms = 6000\n[door]\npeople = [3]").unwrap();
-        assert_eq!(config.changed(), ["session.greeting_ms", "door.people"]);
+        let mut changed = config.changed();
+        changed.sort_unstable();
+        assert_eq!(changed, ["door.people", "session.greeting_ms"]);
         assert!(Config::default().changed().is_empty());
         let again = read(&config.to_toml().unwrap()).unwrap();
         assert_eq!(again, config);

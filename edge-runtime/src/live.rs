@@ -59,6 +59,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a fault at the start stays on the screen before the process ends.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
+/// Loads networks and gallery.
+pub(crate) type Open = Box<dyn FnOnce(&Config) -> anyhow::Result<Opened> + Send>;
+
 /// What a live kiosk is made of.
 pub(crate) struct Plan {
     pub(crate) config: Config,
@@ -70,7 +73,7 @@ pub(crate) struct Plan {
     /// What people agree to at the desk.
     pub(crate) consent_text: String,
     /// Loads networks and gallery, on the thread that works with them.
-    pub(crate) open: Box<dyn FnOnce(&Config) -> anyhow::Result<Opened> + Send>,
+    pub(crate) open: Open,
     /// When the process began.
     pub(crate) began: Instant,
 }

@@ -120,22 +120,19 @@ impl RollingFile {
             return Ok(());
         }
         self.file.sync_data()?;
-        fs::rename(&self.path, self.predecessor(now))?;
+        fs::rename(&self.path, self.predecessor(now)?)?;
         (self.file, self.bytes, self.torn) = open(&self.path)?;
         self.day = day(now);
         self.delete_old(now)
     }
 
-    /// A name that nothing has yet.
-    fn predecessor(&self, now: WallTime) -> PathBuf {
-        let mut second = now;
-        loop {
-            let path = self.named(second);
-            if path.symlink_metadata().is_err() {
-                return path;
-            }
-            second = WallTime::from_unix_seconds(second.unix_seconds() + 1);
-        }
+    /// A name that nothing has yet, later than every possible one there is.
+    fn predecessor(&self, now: WallTime) -> io::Result<PathBuf> {
+        let latest = self.predecessors()?.into_iter().map(|(at, _)| at);
+        let latest = latest.filter(|at| !is_impossible(*at, now)).max();
+        let next = latest.map_or(0, |at| at.unix_seconds() + 1);
+        let at = WallTime::from_unix_seconds(now.unix_seconds().max(next));
+        Ok(self.named(at))
     }
 
     fn named(&self, at: WallTime) -> PathBuf {
@@ -201,10 +198,8 @@ impl RollingFile {
 
     fn set_impossible_times(&self, now: WallTime) -> io::Result<()> {
         for (at, path) in self.predecessors()? {
-            // A file may be a few seconds ahead where several had one time.
-            let ahead = at.unix_seconds() > now.unix_seconds() + 3600;
-            if at < EARLIEST || ahead {
-                fs::rename(&path, self.predecessor(now))?;
+            if is_impossible(at, now) {
+                fs::rename(&path, self.predecessor(now)?)?;
             }
         }
         Ok(())
@@ -238,6 +233,11 @@ fn written_on(file: &File, bytes: u64, now: WallTime) -> io::Result<u64> {
         0 => day(now),
         _ => day(now).min(seconds / WallTime::DAY),
     })
+}
+
+/// Whether no right clock can have written this time; a file may be some seconds ahead where several had one time.
+fn is_impossible(at: WallTime, now: WallTime) -> bool {
+    at < EARLIEST || at.unix_seconds() > now.unix_seconds() + 3600
 }
 
 fn day(time: WallTime) -> u64 {
@@ -346,6 +346,28 @@ mod tests {
             let text = fs::read_to_string(folder.path().join(name)).unwrap();
             assert!(text.lines().all(|found| found == line) && text.ends_with('\n'));
         }
+    }
+
+    #[test]
+    fn the_oldest_goes_first_though_many_end_in_one_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut file = RollingFile::open(&path, RETENTION, NOON).unwrap();
+        for number in 0..3000 {
+            file.add(&format!("{number:099}"), NOON).unwrap();
+        }
+        let mut text = String::new();
+        for name in names(folder.path())
+            .iter()
+            .skip(1)
+            .chain([&"log".to_owned()])
+        {
+            text += &fs::read_to_string(folder.path().join(name)).unwrap();
+        }
+        let numbers: Vec<u32> = text.lines().map(|line| line.parse().unwrap()).collect();
+        let first = numbers[0];
+        assert!(first > 0, "nothing was deleted");
+        assert_eq!(numbers, (first..3000).collect::<Vec<_>>());
     }
 
     #[test]

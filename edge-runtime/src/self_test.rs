@@ -3,13 +3,14 @@
 //! | what is checked | what would not be noticed otherwise |
 //! |---|---|
 //! | the bits of the preprocessing recipes ([`golden`]) | a compiler or processor that rounds otherwise |
+//! | the detector finds a drawn face, where it is, and none in noise | a detector or a decoder that sees otherwise |
 //! | a drawn face embeds to unit length, twice to the same bits | memory that forgets, a race |
 //! | another drawn face is another embedding | a network that answers the same to everybody |
 //! | the embedding is the one in `<name>.selftest.toml` | a runtime or processor whose network computes otherwise |
 //!
 //! The reference lies beside the manifest in a file of its own, because a manifest of format 1 with a new field would be
 //! refused by every usher that is installed. `usher doctor --write-self-test` writes it, on a machine that is trusted;
-//! where there is none, the first three are checked and the report says so.
+//! where there is none, the first four are checked and the report says so.
 
 mod portrait;
 
@@ -33,6 +34,8 @@ const SAMPLES: usize = 8;
 const TOLERANCE: f32 = 1e-4;
 /// Least squared L2 between the two drawn faces; a network that has collapsed has 0.
 const LEAST_APART: f32 = 1e-3;
+/// By how many pixels a landmark that is found may lie beside the drawn one; YuNet is 5 px off at most.
+const MOST_BESIDE_PX: f32 = 16.0;
 /// Longest reference file, in bytes.
 const MAX_BYTES: u64 = 4096;
 
@@ -45,6 +48,16 @@ pub enum SelfTestError {
     /// The network fails on a drawn face.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+    /// The detector does not see what is there.
+    #[error(
+        "expected the detector to find {expected}, found {found}; fetch the detector's file again (scripts/setup), or report processor and build"
+    )]
+    Detector {
+        /// What is in the picture.
+        expected: &'static str,
+        /// What it saw.
+        found: String,
+    },
     /// Twice the same picture gave two embeddings.
     #[error(
         "expected the same embedding of the same picture, found squared L2 {found}; memory or processor are faulty: replace the device"
@@ -125,21 +138,17 @@ struct Reference {
     samples: Vec<f32>,
 }
 
-/// Checks the device; takes three embeddings of time.
+/// Checks the device; takes the time of two detections and three embeddings.
 ///
 /// # Errors
 /// [`SelfTestError`] when something is not as it should be: then nobody must be decided on.
 pub fn run(pipeline: &mut Pipeline, manifest: &Path) -> Result<Passed, SelfTestError> {
-    golden::check()?;
-    let face = portrait::first();
-    let embedding = embed(pipeline, &face)?;
-    check_invariants(pipeline, &face, &embedding)?;
+    let (now, dimension) = check(pipeline)?;
     let path = beside(manifest);
     match read(&path)? {
         None => Ok(Passed::WithoutReference),
         Some(reference) => {
-            let now = of(&embedding, pipeline.embedder().manifest().model_id(), &face);
-            compare(&path, &reference, &now, embedding.dimension())?;
+            compare(&path, &reference, &now, dimension)?;
             Ok(Passed::All)
         }
     }
@@ -150,11 +159,7 @@ pub fn run(pipeline: &mut Pipeline, manifest: &Path) -> Result<Passed, SelfTestE
 /// # Errors
 /// [`SelfTestError`] when a check fails, or the file cannot be written.
 pub fn write(pipeline: &mut Pipeline, manifest: &Path) -> Result<PathBuf, SelfTestError> {
-    golden::check()?;
-    let face = portrait::first();
-    let embedding = embed(pipeline, &face)?;
-    check_invariants(pipeline, &face, &embedding)?;
-    let reference = of(&embedding, pipeline.embedder().manifest().model_id(), &face);
+    let (reference, _) = check(pipeline)?;
     let path = beside(manifest);
     let failed = |found: String| SelfTestError::Reference {
         path: path.clone(),
@@ -169,6 +174,44 @@ pub fn write(pipeline: &mut Pipeline, manifest: &Path) -> Result<PathBuf, SelfTe
 /// `models/usher-small.selftest.toml` of `models/usher-small.toml`.
 pub fn beside(manifest: &Path) -> PathBuf {
     manifest.with_extension("selftest.toml")
+}
+
+/// Everything that needs no reference; what this machine's would be, and the embedding's dimension.
+fn check(pipeline: &mut Pipeline) -> Result<(Reference, usize), SelfTestError> {
+    golden::check()?;
+    let face = portrait::first();
+    check_detector(pipeline, &face)?;
+    let embedding = embed(pipeline, &face)?;
+    check_invariants(pipeline, &face, &embedding)?;
+    let model = pipeline.embedder().manifest().model_id();
+    Ok((of(&embedding, model, &face), embedding.dimension()))
+}
+
+fn check_detector(pipeline: &mut Pipeline, face: &Frame) -> Result<(), SelfTestError> {
+    let noise = pipeline.detect(&portrait::noise())?;
+    if !noise.is_empty() {
+        return Err(SelfTestError::Detector {
+            expected: "no face in noise",
+            found: noise.len().to_string(),
+        });
+    }
+    let faces = pipeline.detect(face)?;
+    let one = |found: String| SelfTestError::Detector {
+        expected: "one face in a drawn portrait, where it was drawn",
+        found,
+    };
+    let [found] = faces.as_slice() else {
+        return Err(one(faces.len().to_string()));
+    };
+    let drawn = portrait::detection().landmarks;
+    let beside = found.landmarks.0.iter().zip(&drawn.0);
+    let most = beside
+        .map(|(found, drawn)| (found.x - drawn.x).hypot(found.y - drawn.y))
+        .fold(0.0, f32::max);
+    match most <= MOST_BESIDE_PX {
+        true => Ok(()),
+        false => Err(one(format!("a landmark {most:.0} pixels beside"))),
+    }
 }
 
 fn embed(pipeline: &mut Pipeline, face: &Frame) -> Result<Embedding, PipelineError> {

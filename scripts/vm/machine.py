@@ -3,7 +3,7 @@
     kernel = Kernel.fetch()                                Debian's kernel and modules, unpacked into the cache
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree(Path(folder) / "tree", kernel, ["vivid"])   what the machine boots from, a folder that becomes an initrd
-        tree.program(Path("target/debug/usher"))           a program with the shared libraries that it needs
+        tree.program(Path("target/debug/usher"), "usher")  a program with the shared libraries that it needs
         tree.init("echo hello")                            a shell script that runs as process 1, then power off
         for line in Machine(kernel, tree.pack()).lines():  what it prints, line by line
             ...
@@ -203,9 +203,9 @@ class Tree:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
 
-    def program(self, file):
+    def program(self, file, name):
         """Adds a program to /bin, without its debugging symbols, with the shared libraries that it names."""
-        place = self.folder / "bin" / file.name
+        place = self.folder / "bin" / name
         if shutil.which("strip"):
             run(["strip", "-o", str(place), str(file)])
         else:

@@ -153,9 +153,12 @@ impl Embedder {
                 found: face.side_px(),
             });
         }
-        let mut outputs = self.model.run(face.values())?;
-        // Load has made sure of exactly one output.
-        Ok(Embedding::from_raw(outputs.swap_remove(0))?)
+        let numbers = self.model.run_with(
+            |input| input.copy_from_slice(face.values()),
+            // Load has made sure of exactly one output.
+            |outputs| outputs[0].to_vec(),
+        )?;
+        Ok(Embedding::from_raw(numbers)?)
     }
 }
 

@@ -1,16 +1,38 @@
-//! Runs an ONNX network by tract: the only file that imports `tract_onnx`.
+//! Runs an ONNX network by tract, with operators of our own where they are faster: only this room
+//! imports `tract_onnx`.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`kernel`] | arithmetic by instruction set, channels last; the one place with unsafe code |
+//! | [`memory`] | the pictures between operators, whose memory is used again |
+//! | [`operator`] | our operators, as tract knows operators |
+//! | [`rewrite`] | a network's convolutions, activations and sums become our operators |
+
+mod kernel;
+mod memory;
+mod operator;
+mod rewrite;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
-use tract_onnx::tract_hir::internal::{Cost, DimLike, SimplePlan, bail, format_err};
+use tract_onnx::tract_hir::internal::{Cost, DimLike, IntoTValue, SimplePlan, bail, format_err};
+
+/// A network as its file describes it, for an input of any shape.
+pub struct OnnxFile {
+    model: InferenceModel,
+    declared_input: Vec<Option<usize>>,
+}
 
 /// A network with one f32 input of fixed shape, optimized for it and ready to run.
 ///
-/// Load takes tenths of a second; each run reuses the plan's state.
+/// Load takes hundredths of a second; each run reuses the plan's state and the input's memory.
 pub struct OnnxModel {
     state: TypedSimpleState,
+    input: TValue,
     input_shape: Vec<usize>,
     declared_input: Vec<Option<usize>>,
     outputs: Vec<OutputFact>,
@@ -75,27 +97,32 @@ pub enum InferenceError {
     },
 }
 
-impl OnnxModel {
-    /// Loads a network from the bytes of an ONNX file for one input shape.
-    ///
-    /// The shape, batch of 1 included, replaces the one declared in the file before anything is
-    /// optimized: an unresolved batch symbol costs a MobileFaceNet four times its run time, and a
-    /// fully convolutional net runs at another size than it was written for. Shapes declared
-    /// inside the file or at its outputs are dropped and inferred anew.
+/// The instruction set of this machine that our operators use, in a word.
+pub fn instructions() -> &'static str {
+    kernel::Kernel::best().name()
+}
+
+/// Whose operators run a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operators {
+    /// Ours where we have one.
+    Ours(kernel::Kernel),
+    /// tract's alone: what ours are measured by.
+    #[cfg(test)]
+    Tract,
+}
+
+impl OnnxFile {
+    /// Reads a network from the bytes of an ONNX file.
     ///
     /// # Errors
-    /// [`InferenceError`] when the bytes are no ONNX network, it has not one input, or it cannot
-    /// run on this shape.
-    pub fn load(bytes: &[u8], input_shape: &[usize]) -> Result<OnnxModel, InferenceError> {
+    /// [`InferenceError`] when the bytes are no ONNX network, or it has not one input.
+    pub fn parse(bytes: &[u8]) -> Result<OnnxFile, InferenceError> {
         let parse_error = |reason| InferenceError::Parse {
             found_bytes: bytes.len(),
             reason,
         };
-        let prepare_error = |reason| InferenceError::Prepare {
-            input_shape: input_shape.to_vec(),
-            reason,
-        };
-        let mut model = caught(|| {
+        let model = caught(|| {
             let onnx = tract_onnx::onnx()
                 .with_ignore_output_shapes(true)
                 .with_ignore_value_info(true);
@@ -114,20 +141,84 @@ impl OnnxModel {
             });
         }
         let declared_input = caught(|| declared_shape(&model)).map_err(parse_error)?;
-        caught(|| {
-            model.set_input_fact(0, f32::fact(input_shape).into())?;
+        Ok(OnnxFile {
+            model,
+            declared_input,
+        })
+    }
+
+    /// The network, made ready for one input shape.
+    ///
+    /// The shape, batch of 1 included, replaces the one declared in the file before anything is
+    /// optimized: an unresolved batch symbol costs a MobileFaceNet four times its run time, and a
+    /// fully convolutional net runs at another size than it was written for. Shapes declared
+    /// inside the file or at its outputs are dropped and inferred anew.
+    ///
+    /// # Errors
+    /// [`InferenceError::Prepare`] when the network cannot run on this shape.
+    pub fn prepare(&self, input_shape: &[usize]) -> Result<OnnxModel, InferenceError> {
+        self.prepare_by(input_shape, Operators::Ours(kernel::Kernel::best()))
+    }
+
+    fn prepare_by(
+        &self,
+        input_shape: &[usize],
+        operators: Operators,
+    ) -> Result<OnnxModel, InferenceError> {
+        let prepared = caught(|| {
+            let model = self.typed(input_shape)?;
+            let model = match operators {
+                Operators::Ours(kernel) => rewrite::rewrite(model, kernel)?,
+                #[cfg(test)]
+                Operators::Tract => model,
+            };
             let model = model.into_optimized()?;
             let outputs = output_facts(&model)?;
             let state = SimplePlan::new(model)?.spawn()?;
-            Ok((state, outputs))
-        })
-        .map_err(prepare_error)
-        .map(|(state, outputs)| OnnxModel {
+            let input = Tensor::zero::<f32>(input_shape)?.into_tvalue();
+            Ok((state, input, outputs))
+        });
+        let (state, input, outputs) =
+            prepared.map_err(|reason| prepare_error(input_shape, reason))?;
+        Ok(OnnxModel {
             state,
+            input,
             input_shape: input_shape.to_vec(),
-            declared_input,
+            declared_input: self.declared_input.clone(),
             outputs,
         })
+    }
+
+    /// Names and shapes of the outputs for one input shape, without making the network ready.
+    ///
+    /// # Errors
+    /// [`InferenceError::Prepare`] when the network cannot be shaped for it.
+    pub fn outputs(&self, input_shape: &[usize]) -> Result<Vec<OutputFact>, InferenceError> {
+        caught(|| output_facts(&self.typed(input_shape)?))
+            .map_err(|reason| prepare_error(input_shape, reason))
+    }
+
+    fn typed(&self, input_shape: &[usize]) -> TractResult<TypedModel> {
+        let mut model = self.model.clone();
+        model.set_input_fact(0, f32::fact(input_shape).into())?;
+        model.into_typed()
+    }
+}
+
+fn prepare_error(input_shape: &[usize], reason: String) -> InferenceError {
+    InferenceError::Prepare {
+        input_shape: input_shape.to_vec(),
+        reason,
+    }
+}
+
+impl OnnxModel {
+    /// Loads a network from the bytes of an ONNX file for one input shape.
+    ///
+    /// # Errors
+    /// As [`OnnxFile::parse`] and [`OnnxFile::prepare`].
+    pub fn load(bytes: &[u8], input_shape: &[usize]) -> Result<OnnxModel, InferenceError> {
+        OnnxFile::parse(bytes)?.prepare(input_shape)
     }
 
     /// How large the network in an ONNX file is, for one input of that shape.
@@ -191,15 +282,46 @@ impl OnnxModel {
                 found: values.len(),
             });
         }
-        let state = &mut self.state;
-        let input_shape = &self.input_shape;
+        self.run_with(
+            |input| input.copy_from_slice(values),
+            |outputs| outputs.iter().map(|output| output.to_vec()).collect(),
+        )
+    }
+
+    /// Runs on what `fill` writes, and gives the outputs to `read`: nothing is copied.
+    ///
+    /// The input's numbers are row-major, and hold what the last run left there: all of them are to
+    /// be written. The outputs are row-major, in the order of [`OnnxModel::outputs`].
+    ///
+    /// # Errors
+    /// [`InferenceError::Run`] when an operator fails.
+    pub fn run_with<T>(
+        &mut self,
+        fill: impl FnOnce(&mut [f32]),
+        read: impl FnOnce(&[&[f32]]) -> T,
+    ) -> Result<T, InferenceError> {
+        let OnnxModel {
+            state,
+            input,
+            input_shape,
+            ..
+        } = self;
         caught(|| {
-            let input = Tensor::from_shape(input_shape, values)?;
-            let outputs = state.run(tvec!(input.into()))?;
-            outputs
-                .iter()
-                .map(|output| Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec()))
-                .collect()
+            let taken = std::mem::replace(input, TValue::from(Tensor::default()));
+            // The last run has let go of it, so this copies nothing.
+            let mut tensor = taken.into_tensor();
+            if tensor.shape() != input_shape.as_slice() {
+                // A run that panicked took it along.
+                tensor = Tensor::zero::<f32>(input_shape)?;
+            }
+            fill(tensor.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?);
+            *input = tensor.into_tvalue();
+            let outputs = state.run(tvec!(input.clone()))?;
+            let mut numbers = TVec::new();
+            for output in &outputs {
+                numbers.push(output.try_as_plain_ram()?.as_slice::<f32>()?);
+            }
+            Ok(read(&numbers))
         })
         .map_err(|reason| InferenceError::Run { reason })
     }

@@ -66,7 +66,7 @@ pub use frame::{Frame, FrameError};
 pub use gallery::{Decision, Gallery, GalleryError, Identity, IdentityId, Nearest};
 pub use geometry::{Point, Rect};
 #[cfg(feature = "inference")]
-pub use inference::{InferenceError, OnnxModel};
+pub use inference::{InferenceError, OnnxFile, OnnxModel};
 pub use landmarks::Landmarks;
 pub use manifest::{ManifestError, ModelManifest, TrainingData};
 pub use model_id::ModelId;

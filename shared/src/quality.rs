@@ -214,6 +214,7 @@ impl QualityLimits {
             || placement
                 .head
                 .is_none_or(|head| head.misfit > self.most_misfit);
+        // A distance that is no number is refused too.
         let eyes = placement.eye_distance_px;
         let small = eyes.is_nan() || eyes < self.least_eye_distance_px;
         listed([

@@ -152,7 +152,7 @@ pub(super) fn inspect(picture: &Negotiated, bytes: &[u8]) -> Result<(), FrameFau
                 expected,
                 found: bytes.len(),
             }),
-            None => Err(layout(picture)),
+            None => Err(layout(picture, "rows without end")),
         },
     }
 }
@@ -166,9 +166,13 @@ fn of_size(picture: &Negotiated, found: (u32, u32)) -> Result<(), FrameFault> {
     }
 }
 
-fn layout(picture: &Negotiated) -> FrameFault {
+fn layout(picture: &Negotiated, reason: &str) -> FrameFault {
     FrameFault::Layout {
-        found: format!("{picture} with {} bytes a row", picture.stride_bytes),
+        found: format!(
+            "{picture} with {} bytes a row ({})",
+            picture.stride_bytes,
+            one_line(reason)
+        ),
     }
 }
 
@@ -208,7 +212,7 @@ impl Decoder {
             picture.orientation.apply(&rgb, size, &mut upright);
             self.spare = std::mem::replace(&mut rgb, upright);
         }
-        Frame::new(width_px, height_px, rgb).map_err(|_| layout(picture))
+        Frame::new(width_px, height_px, rgb).map_err(|error| layout(picture, &error.to_string()))
     }
 
     /// Keeps a frame's memory for later, when nobody else holds the frame any more.
@@ -251,7 +255,7 @@ fn file(picture: &Negotiated, bytes: &[u8]) -> Result<Frame, FrameFault> {
     let (width_px, height_px) = picture.orientation.turned(size);
     let mut upright = Vec::new();
     picture.orientation.apply(frame.rgb(), size, &mut upright);
-    Frame::new(width_px, height_px, upright).map_err(|_| layout(picture))
+    Frame::new(width_px, height_px, upright).map_err(|error| layout(picture, &error.to_string()))
 }
 
 fn decode_into(
@@ -265,7 +269,7 @@ fn decode_into(
         .checked_mul(width as usize)
         .and_then(|row| row.checked_mul(height as usize))
         .filter(|length| *length > 0)
-        .ok_or_else(|| layout(picture))?;
+        .ok_or_else(|| layout(picture, "no pixels, or too many"))?;
     rgb.resize(length, 0);
     if picture.format == PixelFormat::Mjpg {
         return jpeg(bytes, rgb, scratch);
@@ -274,8 +278,8 @@ fn decode_into(
         .format
         .row_bytes(width)
         .filter(|row| *row <= picture.stride_bytes)
-        .ok_or_else(|| layout(picture))?;
-    raw(picture, bytes, row, rgb).map_err(|_| layout(picture))
+        .ok_or_else(|| layout(picture, "less than its pixels"))?;
+    raw(picture, bytes, row, rgb).map_err(|error| layout(picture, &error.to_string()))
 }
 
 fn jpeg(bytes: &[u8], rgb: &mut [u8], scratch: &mut Vec<u8>) -> Result<(), FrameFault> {

@@ -27,7 +27,10 @@ impl MemoryCamera {
     /// When there is none, or one cannot be read.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let entries = std::fs::read_dir(folder).with_context(|| {
-            format!("expected a recording in {}; check the path", folder.display())
+            format!(
+                "expected a recording in {}; check the path",
+                folder.display()
+            )
         })?;
         let mut paths = Vec::new();
         for entry in entries {

@@ -54,6 +54,7 @@ pub struct Watch {
     last_sound: Option<Timestamp>,
     first_frame: Duration,
     last: Option<(Sign, Timestamp)>,
+    last_digest: Option<u64>,
     missed: u64,
     looked_at: u32,
     swapped: u32,
@@ -82,11 +83,15 @@ pub enum Stall {
 
 impl Watch {
     /// A stream that starts now, of about this many frames a second; its first frame may take as long as `first_frame`.
+    ///
+    /// `before` is the digest of the last frame before the camera was opened again: one that is frozen does not thaw
+    /// by that, and its first frame is no new one.
     pub fn new(
         now: Timestamp,
         frames_per_second: Option<f64>,
         first_frame: Duration,
         may_repeat: bool,
+        before: Option<u64>,
     ) -> Self {
         // A camera of one frame in two seconds is slow, not stalled.
         let slow = frames_per_second
@@ -99,6 +104,7 @@ impl Watch {
             last_sound: None,
             first_frame: first_frame.max(STALL),
             last: None,
+            last_digest: before,
             missed: 0,
             looked_at: 0,
             swapped: 0,
@@ -112,13 +118,19 @@ impl Watch {
     pub fn arrived(&mut self, now: Timestamp, sign: Sign) -> Result<Timestamp, FrameFault> {
         let at = sign.taken.unwrap_or(now);
         let before = self.last.replace((sign, at));
+        let repeats = self.last_digest.replace(sign.digest) == Some(sign.digest);
+        let repeats = repeats && !self.may_repeat;
         if at.since(now) > AHEAD {
             // Do not hold sound frames against one stamp from the future.
             self.last = before;
             return Err(FrameFault::OutOfTime);
         }
         let Some((last, last_at)) = before else {
-            return self.in_time(at, now);
+            return if repeats {
+                Err(FrameFault::Duplicate)
+            } else {
+                self.in_time(at, now)
+            };
         };
         if let (Some(sequence), Some(last)) = (sign.sequence, last.sequence) {
             // Numbers wrap around at 2^32; half the range ahead is behind.
@@ -133,7 +145,7 @@ impl Watch {
         if at < last_at {
             return Err(FrameFault::OutOfTime);
         }
-        if !self.may_repeat && sign.digest == last.digest {
+        if repeats {
             return Err(FrameFault::Duplicate);
         }
         self.in_time(at, now)
@@ -145,6 +157,11 @@ impl Watch {
             return Err(FrameFault::Late);
         }
         Ok(at)
+    }
+
+    /// The digest of the last frame.
+    pub fn last_digest(&self) -> Option<u64> {
+        self.last_digest
     }
 
     /// Notes that a sound frame has come.

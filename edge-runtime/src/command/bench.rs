@@ -64,7 +64,10 @@ impl Bench {
     pub(super) fn execute(&self) -> anyhow::Result<()> {
         let mut camera = MemoryCamera::read(&self.recording)?;
         let embedder = Embedder::load(&self.model)?;
-        let gallery = self.gallery(embedder.manifest().model_id(), embedder.manifest().dimension)?;
+        let gallery = self.gallery(
+            embedder.manifest().model_id(),
+            embedder.manifest().dimension,
+        )?;
         let mut pipeline = Pipeline::new(detector(&self.detector)?, embedder);
         let mut latencies = Latencies::default();
         let mut found = 0;
@@ -78,7 +81,8 @@ impl Bench {
             let faces = latencies.measure(Stage::Detect, || pipeline.detect(&frame.frame))?;
             if let Some(face) = largest(&faces) {
                 found += 1;
-                let aligned = latencies.measure(Stage::Align, || pipeline.align(&frame.frame, face))?;
+                let aligned =
+                    latencies.measure(Stage::Align, || pipeline.align(&frame.frame, face))?;
                 let probe = latencies.measure(Stage::Embed, || pipeline.embed(&aligned))?;
                 latencies.measure(Stage::Match, || gallery.search(&probe));
             }
@@ -100,7 +104,10 @@ impl Bench {
             println!("{}", serde_json::to_string(&report)?);
         } else {
             println!("{latencies}");
-            println!("faces in {found} of {} frames; {:.0} MiB resident", self.frames, report.resident_mib);
+            println!(
+                "faces in {found} of {} frames; {:.0} MiB resident",
+                self.frames, report.resident_mib
+            );
         }
         Ok(())
     }

@@ -152,7 +152,9 @@ fn number(text: &str) -> Result<u32, String> {
         Some(digits) => u32::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    parsed.map_err(|_| format!("expected a number, found \"{text}\"; write for example 0x980900"))
+    parsed.map_err(|error| {
+        format!("expected a number, found \"{text}\" ({error}); write for example 0x980900")
+    })
 }
 
 /// A change of state.

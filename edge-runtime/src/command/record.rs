@@ -12,7 +12,7 @@ use crate::camera::pixel_format::Negotiated;
 use crate::camera::recorder::{Announcement, Recorder, RecorderError};
 use crate::camera::source::{Source, SourceError};
 use crate::camera::watch::{PATIENCE, Sign, Watch, digest};
-use crate::camera::{CameraSource, live_clock};
+use crate::camera::{CameraSource, FrameFault, live_clock};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -124,6 +124,7 @@ impl Record {
             negotiated.frames_per_second,
             Duration::from_secs(3),
             negotiated.may_repeat,
+            None,
         );
         let (mut bytes, mut outcome) = (Vec::new(), Outcome::default());
         let begin = Instant::now();
@@ -141,7 +142,11 @@ impl Record {
                 taken: arrived.taken,
                 digest: digest(&bytes),
             };
-            let at = watch.arrived(clock(), sign);
+            let at = match watch.arrived(clock(), sign) {
+                // Nothing is decided here: a frame that took long is kept with the time it was taken.
+                Err(FrameFault::Late) => Ok(arrived.taken.unwrap_or_else(&*clock)),
+                other => other,
+            };
             let added = match at {
                 Ok(at) if !arrived.damaged => recorder.add(&negotiated, &bytes, at),
                 _ => {

@@ -75,7 +75,7 @@ impl Rig {
             judgement(),
             agreement(),
             consent::STANDARD.to_owned(),
-            Words::of(crate::screen::words::Language::En),
+            Words::standard(crate::screen::words::Language::En),
         );
         Self {
             desk,

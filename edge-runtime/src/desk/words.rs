@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::screen::words::Language;
+use crate::screen;
 
 /// The desk's sentences. `{name}`, `{chance}` and such stand for what is put in there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,14 +43,29 @@ pub struct Words {
     pub mask: String,
 }
 
+/// A language file whose desk does not say everything, or says too much.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "expected each sentence of the desk in the table [desk] of the words, found: {0}; correct the file that screen.words names"
+)]
+pub struct DeskWordsError(String);
+
 impl Words {
-    /// The desk's words in a language.
-    pub fn of(language: Language) -> Self {
-        let text = match language {
-            Language::En => include_str!("../../assets/words/desk/en.toml"),
-            Language::De => include_str!("../../assets/words/desk/de.toml"),
-        };
-        toml::from_str(text).expect("words of our own are sound: a test reads them all")
+    /// The desk's sentences among all words of a language.
+    ///
+    /// # Errors
+    /// [`DeskWordsError`] when one is missing, or there is one that nobody says.
+    pub fn of(words: &screen::words::Words) -> Result<Self, DeskWordsError> {
+        let table = words.desk().clone();
+        table
+            .try_into()
+            .map_err(|error| DeskWordsError(error.message().to_owned()))
+    }
+
+    /// The desk's own sentences in a language.
+    #[cfg(test)]
+    pub(crate) fn standard(language: screen::words::Language) -> Self {
+        Self::of(&screen::words::Words::read(language, None).unwrap()).unwrap()
     }
 }
 
@@ -83,6 +98,7 @@ pub(super) fn fill(sentence: &str, parts: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::words::Language;
 
     #[test]
     fn every_language_puts_the_same_things_in() {
@@ -102,7 +118,7 @@ mod tests {
                 .map(|value| of(value.as_str().unwrap()))
                 .collect()
         };
-        let text = |language| toml::to_string(&Words::of(language)).unwrap();
+        let text = |language| toml::to_string(&Words::standard(language)).unwrap();
         let english = placeholders(&text(Language::En));
         for language in Language::ALL {
             assert_eq!(placeholders(&text(language)), english, "{language:?}");

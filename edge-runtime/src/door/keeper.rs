@@ -464,7 +464,13 @@ mod tests {
         let (sender, notices) = std::sync::mpsc::channel();
         let clocks = Arc::new(DeviceClocks::new(&[]));
         let (output, now) = (chip.clone(), clocks.now().millis());
-        let handle = keep(&config(), output, clocks, move |notice| {
+        // A busy machine must not make a greeting stale, nor end the pulse.
+        let patient = DoorConfig {
+            stale_ms: 600_000,
+            pulse_ms: 600_000,
+            ..config()
+        };
+        let handle = keep(&patient, output, clocks, move |notice| {
             let _ = sender.send(notice);
         })
         .unwrap();

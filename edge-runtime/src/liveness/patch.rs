@@ -79,16 +79,6 @@ impl FaceAxes {
         )
     }
 
-    /// The (u, v) of a point of the frame.
-    pub(super) fn of_point(&self, point: Point) -> (f32, f32) {
-        let (x, y) = (point.x - self.origin.x, point.y - self.origin.y);
-        let square = self.along.x * self.along.x + self.along.y * self.along.y;
-        (
-            (x * self.along.x + y * self.along.y) / square,
-            (y * self.along.x - x * self.along.y) / square,
-        )
-    }
-
     /// The light of a patch; none when part of it lies beyond the frame.
     pub(super) fn light(&self, frame: &Frame, patch: &Patch) -> Option<Light> {
         let mut sum = Sum::default();
@@ -188,17 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_go_there_and_back() {
+    fn coordinates_turn_with_the_face() {
         for turn in [0.0_f32, 0.4, -1.2] {
             let turned = landmarks().0.map(|p| {
                 let (sin, cos) = turn.sin_cos();
                 Point::new(cos * p.x - sin * p.y + 50.0, sin * p.x + cos * p.y + 50.0)
             });
             let axes = FaceAxes::of(&Landmarks(turned)).unwrap();
-            let (u, v) = axes.of_point(turned[2]);
-            assert!(u.abs() < 1e-5 && (v - 0.5).abs() < 1e-5, "{turn}: {u} {v}");
-            let back = axes.at(u, v);
-            assert!((back.x - turned[2].x).abs() < 1e-3 && (back.y - turned[2].y).abs() < 1e-3);
+            assert!((axes.eye_distance_px() - 20.0).abs() < 1e-3);
+            let nose = axes.at(0.0, 0.5);
+            let away = (nose.x - turned[2].x).hypot(nose.y - turned[2].y);
+            assert!(away < 1e-3, "{turn}: {nose:?}");
         }
         let mut nowhere = landmarks();
         nowhere.0[1] = nowhere.0[0];

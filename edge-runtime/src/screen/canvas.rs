@@ -272,14 +272,10 @@ mod tests {
         for (below, above) in [(0x00FF_0000, 0x0000_FFFF), (0x0012_3456, 0x00FE_DCBA)] {
             for alpha in 0..=256 {
                 let found = mixed(below, above, alpha).to_be_bytes();
-                for channel in 1..4 {
-                    let (b, a) = (below.to_be_bytes()[channel], above.to_be_bytes()[channel]);
+                let channels = below.to_be_bytes().into_iter().zip(above.to_be_bytes());
+                for ((b, a), found) in channels.zip(found).skip(1) {
                     let expected = (u32::from(b) * (256 - alpha) + u32::from(a) * alpha + 128) >> 8;
-                    assert_eq!(
-                        u32::from(found[channel]),
-                        expected,
-                        "{below:x} {above:x} {alpha}"
-                    );
+                    assert_eq!(u32::from(found), expected, "{below:x} {above:x} {alpha}");
                 }
             }
         }

@@ -123,7 +123,7 @@ impl Painter<'_> {
                 } else {
                     Typeface::Text
                 };
-                let sizes = (*size, size.min(14.0));
+                let sizes = (size * 0.82, size.min(14.0));
                 let lines = if control.area.size.height as f32 >= self.px(54.0) {
                     2
                 } else {

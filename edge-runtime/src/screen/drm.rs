@@ -27,8 +27,8 @@ use super::panel::{Panel, PixelKind, Rotation};
 const CARDS: &str = "/dev/dri";
 /// A flip that takes longer than this, many refreshes, is given up.
 const FLIP: Duration = Duration::from_millis(200);
-/// Pictures from one look at the plug to the next: about two seconds.
-const LOOK_EVERY: u32 = 64;
+/// Pictures from one look at the plug to the next: about half a second; the look itself takes microseconds.
+const LOOK_EVERY: u32 = 15;
 
 struct Card(File);
 

@@ -312,7 +312,7 @@ mod tests {
         };
         panel.copy(&canvas, canvas.bounding_box());
         let first = u16::from_le_bytes([memory[0], memory[1]]);
-        assert_eq!(first, 0b11111_000001_00001);
+        assert_eq!(first, 0b1111_1000_0010_0001);
         assert_eq!(&memory[2..], [0xFF, 0xFF]);
     }
 

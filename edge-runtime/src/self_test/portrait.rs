@@ -1,4 +1,4 @@
-//! Two faces drawn by whole-number arithmetic: the same bytes on every machine, and nobody's.
+//! Two faces, and noise, drawn by whole-number arithmetic: the same bytes on every machine, and nobody's.
 
 use shared::detector::Detection;
 use shared::frame::Frame;
@@ -73,6 +73,19 @@ pub(super) fn detection() -> Detection {
             at(150, 168),
         ]),
     }
+}
+
+/// A picture in which there is no face: noise, by Marsaglia's xorshift from a fixed seed.
+pub(super) fn noise() -> Frame {
+    let mut state = 2_463_534_242_u32;
+    let mut picture = image::RgbImage::new(SIDE_PX, SIDE_PX);
+    for byte in picture.iter_mut() {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *byte = (state >> 24) as u8;
+    }
+    Frame::from_image(picture)
 }
 
 fn draw(features: &Features) -> Frame {
@@ -160,7 +173,7 @@ fn skin_and_features(f: &Features, x: i32, y: i32) -> Option<[i32; 3]> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use shared::model_id::sha256_hex;
 
     use super::*;
@@ -169,7 +182,10 @@ pub(super) mod tests {
     fn the_same_bytes_everywhere() {
         assert_eq!(
             [first(), second()].map(|face| sha256_hex(face.rgb())),
-            ["", ""]
+            [
+                "3374fdb6528159f348fd8b5cec63859e91da7725f66182b90e5bc5b843f35245",
+                "bbe78997a5c7ce59075a328053280187f254c88e3887fb42a0b87c86f1ebfbe6"
+            ]
         );
     }
 }

@@ -83,22 +83,38 @@ fn eight_numbers_spread_over_the_embedding() {
 }
 
 #[test]
-#[ignore = "a measurement: what the detector sees in the drawn faces"]
-fn what_the_detector_sees() {
+fn a_detector_that_sees_nothing_or_elsewhere_is_refused() {
     let Some((mut pipeline, ..)) = place() else {
         return;
     };
-    for face in [portrait::first(), portrait::second()] {
-        let found = pipeline.detect(&face).unwrap();
-        for detection in &found {
-            println!(
-                "{:.3} {:?} {:?}",
-                detection.score, detection.bounds, detection.landmarks
-            );
-        }
-        println!("{} faces", found.len());
-        face.into_image()
-            .save(format!("/tmp/portrait-{}.png", found.len()))
-            .unwrap();
+    let face = portrait::first();
+    assert!(check_detector(&mut pipeline, &face).is_ok());
+    for (name, picture) in [
+        ("no face where one was drawn", portrait::noise()),
+        ("a face elsewhere", moved(&face, 40)),
+    ] {
+        let error = check_detector(&mut pipeline, &picture).unwrap_err();
+        let expected = "expected the detector to find one face in a drawn portrait";
+        assert!(error.to_string().starts_with(expected), "{name}: {error}");
     }
+}
+
+/// The picture moved to the right, its left column repeated.
+fn moved(face: &Frame, by: u32) -> Frame {
+    let picture = image::RgbImage::from_fn(face.width_px(), face.height_px(), |x, y| {
+        image::Rgb(face.pixel(x.saturating_sub(by), y))
+    });
+    Frame::from_image(picture)
+}
+
+#[test]
+fn two_drawn_faces_are_far_apart() {
+    let Some((mut pipeline, ..)) = place() else {
+        return;
+    };
+    let [first, second] =
+        [portrait::first(), portrait::second()].map(|face| embed(&mut pipeline, &face).unwrap());
+    let apart = SquaredL2::between(&first, &second).value();
+    // A hundred times what is asked for: no sound model is refused by chance.
+    assert!(apart > 100.0 * LEAST_APART, "{apart}");
 }

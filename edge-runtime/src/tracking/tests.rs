@@ -30,7 +30,9 @@ fn turns(frames: &[(u64, &[(f32, f32)])]) -> Vec<String> {
 
 #[test]
 fn table_of_presences() {
-    let table: [(&str, u64, &[(f32, f32)], &str); 10] = [
+    /// What it is about, milliseconds, faces (left, side), and what is expected.
+    type Row = (&'static str, u64, &'static [(f32, f32)], &'static str);
+    let table: [Row; 10] = [
         ("empty room", 0, &[], "- Absent"),
         ("somebody comes", 100, &[(100.0, 100.0)], "0 New"),
         ("and walks on", 200, &[(130.0, 110.0)], "0 Same"),

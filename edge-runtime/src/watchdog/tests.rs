@@ -129,15 +129,22 @@ fn child_freezes() {
 
 #[test]
 fn a_process_whose_part_is_stuck_ends_itself() {
-    for frozen in Part::ALL {
-        let (lines, code) = heard("watchdog::tests::child_is_stuck", frozen);
-        assert_eq!(code, Some(EXIT_STUCK), "{frozen:?}");
-        assert!(
-            lines.contains(&"ERRNO=7".to_owned()),
-            "its last words: {lines:?}"
-        );
-        assert!(lines.contains(&"READY=1".to_owned()), "{lines:?}");
-    }
+    std::thread::scope(|scope| {
+        for frozen in Part::ALL {
+            scope.spawn(move || {
+                let (lines, code) = heard("watchdog::tests::child_is_stuck", frozen);
+                assert_eq!(code, Some(EXIT_STUCK), "{frozen:?}");
+                for expected in ["READY=1", "WATCHDOG=1", "ERRNO=7"] {
+                    assert!(
+                        lines.iter().any(|line| line == expected),
+                        "no {expected}: {lines:?}"
+                    );
+                }
+                let stands_still = format!("STATUS={} stands still", frozen.name());
+                assert!(lines.contains(&stands_still), "{lines:?}");
+            });
+        }
+    });
 }
 
 /// A clock that runs a hundred times as fast as the device's.
@@ -161,12 +168,12 @@ fn child_is_stuck() {
     let clocks = Arc::new(Fast(crate::clock::moment::DeviceClocks::new(&[])));
     let hearts = Arc::new(Heartbeats::default());
     beat_all(&hearts, clocks.now(), None);
-    // A look takes a tenth of a second, 10 s by the fast clock: it is ready long before it is stuck.
+    // A look takes a tenth of a second, 10 s by the fast clock: it is ready long before it is stuck, which takes 6 s.
     let config = WatchdogConfig {
-        capture_ms: 100_000,
-        recognition_ms: 100_000,
-        screen_ms: 100_000,
-        hard_ms: 200_000,
+        capture_ms: 400_000,
+        recognition_ms: 400_000,
+        screen_ms: 400_000,
+        hard_ms: 600_000,
     };
     let watched = Arc::clone(&hearts);
     let guard = Guard::start(config, watched, clocks.clone(), |_| {

@@ -30,17 +30,18 @@ pub struct StrideOutputs<'a> {
 /// (gx + k2i, gy + k2i+1) s. Rows with a number that is not finite are passed over.
 ///
 /// # Panics
-/// When a slice does not hold (side / stride)^2 rows; [`super::Detector::load`] has checked this.
+/// When the slices do not hold the same number of whole grid rows of `columns` cells;
+/// [`super::Detector`] has checked this.
 pub fn decode(
     stride: u32,
-    side_px: u32,
+    columns: u32,
     outputs: &StrideOutputs<'_>,
     min_score: f32,
     found: &mut Vec<Detection>,
 ) {
-    let columns = (side_px / stride) as usize;
-    let cells = columns * columns;
-    assert_eq!(outputs.class.len(), cells, "class scores");
+    let columns = columns as usize;
+    let cells = outputs.class.len();
+    assert_eq!(cells % columns, 0, "class scores");
     assert_eq!(outputs.object.len(), cells, "objectness");
     assert_eq!(outputs.bounds.len(), 4 * cells, "boxes");
     assert_eq!(outputs.landmarks.len(), 10 * cells, "landmarks");
@@ -95,7 +96,7 @@ fn is_finite(detection: &Detection) -> bool {
 mod tests {
     use super::*;
 
-    /// Outputs of a grid of 2 x 2 cells (side 64, stride 32), all zero but what a test sets.
+    /// Outputs of a grid of 2 x 2 cells (stride 32), all zero but what a test sets.
     struct Grid {
         class: Vec<f32>,
         object: Vec<f32>,
@@ -128,7 +129,7 @@ mod tests {
                 landmarks: &self.landmarks,
             };
             let mut found = Vec::new();
-            decode(32, 64, &outputs, 0.6, &mut found);
+            decode(32, 2, &outputs, 0.6, &mut found);
             found
         }
     }

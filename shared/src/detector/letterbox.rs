@@ -1,17 +1,31 @@
-//! A frame scaled down into the detector's square, and places in it carried back to the frame.
+//! A frame scaled down into the detector's input, and places in it carried back to the frame.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::Detection;
+use super::{CELL_PX, Detection};
 use crate::frame::Frame;
 use crate::geometry::{Point, Rect};
 use crate::landmarks::Landmarks;
 
-/// How a frame lies in the square: scaled to width x height pixels from the top left corner.
+/// Width and height of the network's input, multiples of [`CELL_PX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct InputSize {
+    pub(super) width_px: u32,
+    pub(super) height_px: u32,
+}
+
+impl InputSize {
+    /// The input's extents: one picture, three planes, height, width.
+    pub(super) fn shape(self) -> [usize; 4] {
+        [1, 3, self.height_px as usize, self.width_px as usize]
+    }
+}
+
+/// How a frame lies in the input: scaled to width x height pixels from the top left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Letterbox {
-    side_px: u32,
+    input: InputSize,
     width_px: u32,
     height_px: u32,
     /// Frame pixels per input pixel, along x and along y: at least 1, and nearly equal.
@@ -20,21 +34,33 @@ pub(super) struct Letterbox {
 
 impl Letterbox {
     /// The placement of a frame: scale = min(1, side / long side), rounded to whole pixels.
+    ///
+    /// The input is `side_px` along the frame's long side, also where the frame is smaller; along
+    /// the other one it is in proportion, rounded up to whole cells.
     pub(super) fn new(frame: &Frame, side_px: u32) -> Letterbox {
         let (width, height) = (frame.width_px(), frame.height_px());
         let long = width.max(height);
-        let fitted = |length: u32| {
-            if long <= side_px {
-                return length;
-            }
+        let in_proportion = |length: u32| {
             // Round to nearest in whole numbers; a sliver keeps one pixel.
             let scaled = (2 * u64::from(length) * u64::from(side_px) + u64::from(long))
                 / (2 * u64::from(long));
             (scaled as u32).max(1)
         };
+        let [input_width, input_height] =
+            [width, height].map(|length| in_proportion(length).next_multiple_of(CELL_PX));
+        let fitted = |length| {
+            if long <= side_px {
+                length
+            } else {
+                in_proportion(length)
+            }
+        };
         let (width_px, height_px) = (fitted(width), fitted(height));
         Letterbox {
-            side_px,
+            input: InputSize {
+                width_px: input_width,
+                height_px: input_height,
+            },
             width_px,
             height_px,
             frame_per_input: [
@@ -44,10 +70,13 @@ impl Letterbox {
         }
     }
 
-    /// The network's input: f32 [3, side, side], blue first, 0 to 255, padding 0.
-    pub(super) fn input(&self, frame: &Frame) -> Vec<f32> {
-        let side = self.side_px as usize;
-        let (width, height) = (self.width_px as usize, self.height_px as usize);
+    /// How large the network's input is.
+    pub(super) fn input_size(&self) -> InputSize {
+        self.input
+    }
+
+    /// Writes the network's input: f32 [3, height, width], blue first, 0 to 255, padding 0.
+    pub(super) fn fill(&self, frame: &Frame, input: &mut [f32]) {
         let resized;
         let rgb = if self.frame_per_input == [1.0, 1.0] {
             frame.rgb()
@@ -55,16 +84,25 @@ impl Letterbox {
             resized = self.resized(frame);
             &resized
         };
-        let mut input = vec![0.0; 3 * side * side];
-        for (plane, channel) in input.chunks_exact_mut(side * side).zip([2, 1, 0]) {
-            let rows = plane.chunks_exact_mut(side).take(height);
-            for (row, pixels) in rows.zip(rgb.chunks_exact(3 * width)) {
-                for (value, pixel) in row.iter_mut().zip(pixels.chunks_exact(3)) {
-                    *value = f32::from(pixel[channel]);
-                }
+        let [across, down] = [self.input.width_px as usize, self.input.height_px as usize];
+        let (width, height) = (self.width_px as usize, self.height_px as usize);
+        let (blue, rest) = input.split_at_mut(across * down);
+        let (green, red) = rest.split_at_mut(across * down);
+        for plane in [&mut *blue, &mut *green, &mut *red] {
+            for row in plane[..across * height].chunks_exact_mut(across) {
+                row[width..].fill(0.0);
+            }
+            plane[across * height..].fill(0.0);
+        }
+        for (y, pixels) in rgb.chunks_exact(3 * width).enumerate() {
+            let row = y * across..y * across + width;
+            let [blue, green, red] =
+                [&mut *blue, &mut *green, &mut *red].map(|plane| &mut plane[row.clone()]);
+            let values = red.iter_mut().zip(green).zip(blue);
+            for (((red, green), blue), [r, g, b]) in values.zip(pixels.as_chunks::<3>().0) {
+                (*red, *green, *blue) = (f32::from(*r), f32::from(*g), f32::from(*b));
             }
         }
-        input
     }
 
     fn resized(&self, frame: &Frame) -> Vec<u8> {
@@ -119,25 +157,38 @@ mod tests {
         Frame::new(width, height, vec![9; (width * height * 3) as usize]).unwrap()
     }
 
+    /// The input, written over what another frame may have left.
+    fn input(letterbox: &Letterbox, frame: &Frame) -> Vec<f32> {
+        let mut input = vec![7.5; letterbox.input_size().shape().iter().product()];
+        letterbox.fill(frame, &mut input);
+        input
+    }
+
     #[test]
     fn fits_the_long_side_and_never_grows() {
-        for (name, size, expected) in [
-            ("just fits", (320, 320), (320, 320)),
-            ("small stays", (100, 50), (100, 50)),
-            ("wide", (640, 480), (320, 240)),
-            ("tall", (480, 640), (240, 320)),
-            ("odd", (1000, 333), (320, 107)),
-            ("sliver", (10_000, 1), (320, 1)),
+        for (name, size, expected, input) in [
+            ("just fits", (320, 320), (320, 320), (320, 320)),
+            ("small stays", (100, 50), (100, 50), (320, 160)),
+            ("small square", (250, 250), (250, 250), (320, 320)),
+            ("a phone's", (640, 480), (320, 240), (320, 256)),
+            ("a kiosk's", (1280, 720), (320, 180), (320, 192)),
+            ("tall", (480, 640), (240, 320), (256, 320)),
+            ("odd", (1000, 333), (320, 107), (320, 128)),
+            ("whole cells", (1000, 600), (320, 192), (320, 192)),
+            ("sliver", (10_000, 1), (320, 1), (320, 32)),
+            ("one pixel", (1, 1), (1, 1), (320, 320)),
         ] {
             let l = Letterbox::new(&frame(size.0, size.1), 320);
             assert_eq!((l.width_px, l.height_px), expected, "{name}");
+            let found = l.input_size();
+            assert_eq!((found.width_px, found.height_px), input, "{name}");
         }
     }
 
     #[test]
     fn input_is_planar_blue_first_and_padded() {
         let frame = Frame::new(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
-        let input = Letterbox::new(&frame, 32).input(&frame);
+        let input = input(&Letterbox::new(&frame, 32), &frame);
         assert_eq!(input.len(), 3 * 32 * 32);
         for (plane, expected) in [(0, [3.0, 6.0]), (1, [2.0, 5.0]), (2, [1.0, 4.0])] {
             let values = &input[plane * 1024..(plane + 1) * 1024];
@@ -148,11 +199,13 @@ mod tests {
 
     #[test]
     fn scaling_down_averages_and_pads() {
-        let frame = frame(640, 320);
-        let input = Letterbox::new(&frame, 320).input(&frame);
-        let plane = &input[..320 * 320];
-        assert!(plane[..320 * 160].iter().all(|&v| v == 9.0));
-        assert!(plane[320 * 160..].iter().all(|&v| v == 0.0));
+        let frame = frame(640, 340);
+        let input = input(&Letterbox::new(&frame, 320), &frame);
+        assert_eq!(input.len(), 3 * 320 * 192);
+        for plane in input.chunks_exact(320 * 192) {
+            assert!(plane[..320 * 170].iter().all(|&v| v == 9.0));
+            assert!(plane[320 * 170..].iter().all(|&v| v == 0.0));
+        }
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) struct Capture {
     try_at: Timestamp,
     failures: usize,
     last_sound: Option<Timestamp>,
+    last_digest: Option<u64>,
     ended: bool,
 }
 
@@ -57,6 +58,7 @@ impl Capture {
             buffer: Vec::new(),
             failures: 0,
             last_sound: None,
+            last_digest: None,
             ended: false,
         }
     }
@@ -80,6 +82,7 @@ impl Capture {
                 }
                 Err(state) => {
                     let had_frames = stream.watch.last_sound().is_some();
+                    self.last_digest = stream.watch.last_digest();
                     // Closed before it is opened again: a camera gives its stream to one only.
                     close(stream);
                     self.shared.clear();
@@ -110,6 +113,7 @@ impl Capture {
                         negotiated.frames_per_second,
                         self.first_frame,
                         negotiated.may_repeat,
+                        self.last_digest,
                     ),
                     origin: source.origin().into(),
                     negotiated,

@@ -13,7 +13,13 @@ fn sign(sequence: u32, taken: u64, digest: u64) -> Sign {
 }
 
 fn watch() -> Watch {
-    Watch::new(at(1000), Some(30.0), Duration::from_millis(3000), false)
+    Watch::new(
+        at(1000),
+        Some(30.0),
+        Duration::from_millis(3000),
+        false,
+        None,
+    )
 }
 
 #[test]
@@ -96,8 +102,19 @@ fn drivers_that_neither_count_nor_stamp() {
 }
 
 #[test]
+fn a_frozen_camera_does_not_thaw_by_being_opened_again() {
+    let mut before = watch();
+    before.arrived(at(1010), sign(1, 1000, 7)).unwrap();
+    let digest = before.last_digest();
+    let mut after = Watch::new(at(2000), Some(30.0), Duration::ZERO, false, digest);
+    let first = after.arrived(at(2010), sign(0, 2000, 7));
+    assert_eq!(first, Err(FrameFault::Duplicate));
+    assert!(after.arrived(at(2040), sign(1, 2033, 8)).is_ok());
+}
+
+#[test]
 fn a_recording_may_repeat() {
-    let mut watch = Watch::new(at(0), Some(10.0), Duration::ZERO, true);
+    let mut watch = Watch::new(at(0), Some(10.0), Duration::ZERO, true, None);
     watch.arrived(at(10), sign(1, 10, 1)).unwrap();
     assert!(watch.arrived(at(110), sign(2, 110, 1)).is_ok());
 }
@@ -123,7 +140,7 @@ fn stalls_are_seen_within_a_second_and_named() {
         assert!(stall.contains(word), "{stall}");
     }
     // One frame in two seconds is slow, and not stalled after one.
-    let mut slow = Watch::new(at(0), Some(0.5), Duration::ZERO, false);
+    let mut slow = Watch::new(at(0), Some(0.5), Duration::ZERO, false, None);
     slow.sound(at(0));
     assert_eq!(slow.stalled(at(4000), None), None);
     assert!(slow.stalled(at(5001), None).is_some());

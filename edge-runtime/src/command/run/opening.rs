@@ -16,11 +16,13 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::pin::Gate;
 use crate::desk::pin::uptime::Uptime;
+use crate::desk::words::Words;
 use crate::kiosk::Kiosk;
 use crate::likeness::Judgement;
 use crate::live::{OpenDesk, Opened};
 use crate::liveness::guard::Need;
 use crate::liveness::setup;
+use crate::screen;
 use crate::self_test;
 use crate::status::LivenessStatus;
 
@@ -36,11 +38,11 @@ pub(super) struct Opening {
 }
 
 /// A gallery, and who may change it.
-pub(super) enum Holding {
+enum Holding {
     /// This process alone.
-    Ours(GalleryStore),
+    Ours(Box<GalleryStore>),
     /// Somebody else, or nobody.
-    ReadOnly(Gallery),
+    ReadOnly(Box<Gallery>),
 }
 
 impl Holding {
@@ -89,7 +91,12 @@ impl Opening {
             {
                 let new = NewGallery::default();
                 let made = (model, manifest.dimension);
-                Holding::Ours(self.held.create(&keys, made, &new, by("kiosk"))?)
+                Holding::Ours(Box::new(self.held.create(
+                    &keys,
+                    made,
+                    &new,
+                    by("kiosk"),
+                )?))
             }
             held => held?,
         };
@@ -106,6 +113,8 @@ impl Opening {
         let liveness = setup::status(&config.liveness);
         let desk = match (store, has_desk) {
             (Some(store), true) => {
+                let (language, own) = (config.screen.language, config.screen.words.as_deref());
+                let words = Words::of(&screen::words::Words::read(language, own)?)?;
                 let judgement = Judgement::new(&manifest, kiosk.decides().point().clone());
                 let agreement = manifest.operating_point(AGREEMENT_POINT)?.threshold;
                 let desk = Desk::new(
@@ -114,7 +123,7 @@ impl Opening {
                     judgement,
                     agreement,
                     consent_text,
-                    crate::desk::words::Words::of(config.screen.language),
+                    words,
                 );
                 let gate = Gate::open(&config.desk.pin_file, &Uptime::now())?;
                 let quality = config.recognition.quality;
@@ -157,7 +166,7 @@ impl Opening {
         let asked = self.operating_point.as_deref();
         let kiosk = Kiosk::new(pipeline, gallery, asked, config)?;
         let store = match held {
-            Holding::Ours(store) => Some(store),
+            Holding::Ours(store) => Some(*store),
             Holding::ReadOnly(_) => None,
         };
         Ok((kiosk, store))
@@ -166,23 +175,23 @@ impl Opening {
     /// The gallery, and what keeps others from changing it: who is removed meanwhile would still be greeted.
     fn gallery(&self, keys: &Keys, model: &ModelId) -> anyhow::Result<Holding> {
         match self.held.open_with(keys, Some(model)) {
-            Ok(store) => Ok(Holding::Ours(store)),
+            Ok(store) => Ok(Holding::Ours(Box::new(store))),
             // A newer usher's, or one on a read-only disk, may be read, and nothing else.
-            Err(GalleryError::Newer { .. }) => Ok(Holding::ReadOnly(self.read_only(keys, model)?)),
+            Err(GalleryError::Newer { .. }) => self.read_only(keys, model),
             Err(GalleryError::Write { source, .. })
                 if matches!(
                     source.kind(),
                     ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
                 ) =>
             {
-                Ok(Holding::ReadOnly(self.read_only(keys, model)?))
+                self.read_only(keys, model)
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// The gallery where it may not be held; an older file in its place is refused all the same.
-    fn read_only(&self, keys: &Keys, model: &ModelId) -> Result<Gallery, GalleryError> {
+    fn read_only(&self, keys: &Keys, model: &ModelId) -> anyhow::Result<Holding> {
         let path = &self.held.gallery;
         let (gallery, found) = GalleryStore::inspect(path, Some(model), keys.sealing())?;
         if let Condition::RolledBack { lost } = found.condition() {
@@ -190,11 +199,12 @@ impl Opening {
                 path: path.clone(),
                 expected: found.last_sequence + lost,
                 found: found.last_sequence,
-            });
+            }
+            .into());
         }
         tracing::warn!(
             "the gallery may only be read: what is changed meanwhile counts from the next start"
         );
-        Ok(gallery)
+        Ok(Holding::ReadOnly(Box::new(gallery)))
     }
 }

@@ -85,9 +85,9 @@ fn table_of_subjects_and_lights() {
     type Light<'a> = &'a dyn Fn(Subject, u64) -> Scene;
     let cases: [(&str, Subject, Light<'_>, u64, u64); 15] = [
         // In dim and middling rooms a face passes.
-        ("face, dim room", Subject::Face, &dim, 5, 6),
-        ("face, room", Subject::Face, &room, 5, 6),
-        ("face, bright room", Subject::Face, &bright, 0, 6),
+        ("face, dim room", Subject::Face, &dim, 4, 4),
+        ("face, room", Subject::Face, &room, 4, 4),
+        ("face, bright room", Subject::Face, &bright, 0, 4),
         ("face, daylight", Subject::Face, &daylight, 0, 0),
         // Whatever stands in for a face does not, in any light.
         ("sheet of paper, dim", Subject::Sheet, &dim, 0, 0),
@@ -103,7 +103,7 @@ fn table_of_subjects_and_lights() {
         ("replayed video, room", Subject::Replay(1.0), &room, 0, 0),
     ];
     for (name, subject, light, least, most) in cases {
-        let counts = outcomes(|seed| light(subject, seed), 0..6);
+        let counts = outcomes(|seed| light(subject, seed), 0..4);
         println!("{name:24} {counts:?}");
         if !(least..=most).contains(&passed(&counts)) {
             wrong.push(format!("{name}: {counts:?}"));
@@ -116,7 +116,7 @@ fn table_of_subjects_and_lights() {
 #[test]
 fn table_of_known_limits() {
     let of = |name: &str, scene: &dyn Fn(u64) -> Scene| {
-        let counts = outcomes(scene, 0..4);
+        let counts = outcomes(scene, 0..3);
         println!("{name:32} {counts:?}");
         passed(&counts)
     };
@@ -137,7 +137,7 @@ fn table_of_known_limits() {
     assert!(
         of("a face, a third of light ahead", &|seed| frontal(
             0.33, seed
-        )) >= 3
+        )) >= 2
     );
     assert_eq!(
         of("a face lit only from ahead", &|seed| frontal(1.0, seed)),
@@ -172,7 +172,7 @@ fn camera_and_room_do_not_matter_much() {
                 change(&mut scene);
                 scene
             },
-            0..3,
+            0..2,
         );
         println!("{name:24} {counts:?}");
         if passed(&counts) < 2 {

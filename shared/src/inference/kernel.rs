@@ -1,0 +1,570 @@
+//! Arithmetic of networks, channels last: the one place of inference with unsafe code, a file per
+//! instruction set, and a portable twin.
+//!
+//! A picture is rows x columns x channels, so a vector holds neighboring channels of one pixel:
+//! whatever the kernel's size, stride and padding, no vector crosses a border. The loops are written
+//! once over [`vector::Vector`] and compiled for each instruction set.
+
+#![allow(
+    unsafe_code,
+    reason = "loads of whole vectors, and calls of code for an instruction set found at run time"
+)]
+
+/// Entry points of an instruction set: the loops, compiled with its features.
+macro_rules! entry_points {
+    ($vector:ty $(, $features:literal)?) => {
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn product(work: &mut product::Work<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { product::run::<$vector>(work) }
+        }
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn depthwise(work: &mut depthwise::Work<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { depthwise::run::<$vector>(work) }
+        }
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn max_pool(work: &mut pool::Pool<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { pool::max_pool::<$vector>(work) }
+        }
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn sum(work: &mut pool::Sum<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { pool::sum::<$vector>(work) }
+        }
+        pub(super) const LANES: usize = <$vector as Vector>::LANES;
+        pub(super) const WIDTH: usize = <$vector as Vector>::WIDTH;
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod depthwise;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pool;
+mod portable;
+mod product;
+#[cfg(test)]
+mod tests;
+mod vector;
+
+use vector::Vector;
+
+/// What is done with a convolution's sum.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Activation {
+    /// Nothing.
+    Linear,
+    /// max(x, 0).
+    Relu,
+    /// max(x, 0) + slope * min(x, 0), with a slope for every channel.
+    PRelu(Numbers),
+}
+
+impl Activation {
+    fn ramp(&self) -> Ramp<'_> {
+        match self {
+            Activation::Linear => Ramp::Linear,
+            Activation::Relu => Ramp::Relu,
+            Activation::PRelu(slopes) => Ramp::PRelu(slopes.as_slice()),
+        }
+    }
+
+    /// With as many slopes as numbers in that many vectors of any kernel.
+    fn padded(self, channels: usize) -> Activation {
+        match self {
+            Activation::PRelu(slopes) => {
+                assert_eq!(slopes.len(), channels, "a slope for every channel");
+                Activation::PRelu(slopes.padded())
+            }
+            other => other,
+        }
+    }
+}
+
+/// An activation as the loops read it: slopes up to the end of the last vector.
+#[derive(Clone, Copy)]
+enum Ramp<'a> {
+    Linear,
+    Relu,
+    PRelu(&'a [f32]),
+}
+
+/// An activation of one vector of channels.
+#[derive(Clone, Copy)]
+enum Finish<V> {
+    Linear,
+    Relu,
+    PRelu(V),
+}
+
+impl<V: Vector> Finish<V> {
+    /// Of the vector that begins at a channel.
+    ///
+    /// # Safety
+    /// Called where V's features are enabled, with a channel that has a vector of slopes.
+    #[inline(always)]
+    unsafe fn of(ramp: Ramp<'_>, channel: usize) -> Finish<V> {
+        match ramp {
+            Ramp::Linear => Finish::Linear,
+            Ramp::Relu => Finish::Relu,
+            // SAFETY: the caller's contract.
+            Ramp::PRelu(slopes) => Finish::PRelu(unsafe { V::load(slopes.as_ptr().add(channel)) }),
+        }
+    }
+
+    /// The activation of a sum. Not a number stays not a number.
+    ///
+    /// # Safety
+    /// Called where V's features are enabled.
+    #[inline(always)]
+    unsafe fn of_sum(self, sum: V) -> V {
+        // SAFETY: the caller's contract. The sum stands second: x86 lets it through if unordered.
+        unsafe {
+            let zero = V::splat(0.0);
+            match self {
+                Finish::Linear => sum,
+                Finish::Relu => zero.max(sum),
+                Finish::PRelu(slopes) => zero.max(sum).plus_product(zero.min(sum), slopes),
+            }
+        }
+    }
+}
+
+/// Numbers in a vector of the widest kernel, and in a cache line.
+const LINE: usize = 16;
+
+/// A cache line of numbers.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// Numbers that begin on a cache line, so that no vector of weights lies across two.
+#[derive(Clone)]
+pub(super) struct Numbers {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Numbers {
+    /// That many zeros.
+    fn zeros(len: usize) -> Numbers {
+        Numbers {
+            lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)],
+            len,
+        }
+    }
+
+    /// A copy.
+    pub(super) fn of(numbers: &[f32]) -> Numbers {
+        let mut copy = Numbers::zeros(numbers.len());
+        copy.as_mut_slice().copy_from_slice(numbers);
+        copy
+    }
+
+    /// With zeros up to the end of the last line.
+    fn padded(mut self) -> Numbers {
+        self.len = self.lines.len() * LINE;
+        self
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn as_slice(&self) -> &[f32] {
+        // SAFETY: lines are arrays of 16 f32 without gaps, and len is at most 16 times their count.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and borrowed alone.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+impl PartialEq for Numbers {
+    fn eq(&self, other: &Numbers) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Numbers {}
+
+impl std::hash::Hash for Numbers {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_slice()
+            .iter()
+            .for_each(|number| number.to_bits().hash(state));
+    }
+}
+
+impl std::fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} numbers", self.len)
+    }
+}
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kernel(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Set {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    Portable,
+}
+
+/// Runs an entry point of the kernel's instruction set.
+macro_rules! dispatch {
+    ($kernel:expr, $name:ident, $work:expr) => {
+        match $kernel.0 {
+            // SAFETY: a Kernel is made by of_this_machine alone, which found the features, and the
+            // work was checked by the caller.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::$name($work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2::$name($work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => unsafe { neon::$name($work) },
+            // SAFETY: as above; it needs no features.
+            Set::Portable => unsafe { portable::$name($work) },
+        }
+    };
+}
+
+impl Kernel {
+    /// The fastest that this machine has.
+    pub(super) fn best() -> Kernel {
+        static BEST: std::sync::OnceLock<Kernel> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| Kernel::of_this_machine()[0])
+    }
+
+    /// All that this machine has, the fastest first, the portable one last.
+    pub(super) fn of_this_machine() -> Vec<Kernel> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                sets.push(Set::Avx512);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Set::Avx2);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            sets.push(Set::Neon);
+        }
+        sets.push(Set::Portable);
+        sets.into_iter().map(Kernel).collect()
+    }
+
+    /// The instruction set in a word.
+    pub(super) fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "AVX2",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => "NEON",
+            Set::Portable => "portable",
+        }
+    }
+
+    /// Numbers in a vector, and vectors in a panel of weights.
+    fn extents(self) -> (usize, usize) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => (avx512::LANES, avx512::WIDTH),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => (avx2::LANES, avx2::WIDTH),
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => (neon::LANES, neon::WIDTH),
+            Set::Portable => (portable::LANES, portable::WIDTH),
+        }
+    }
+
+    /// The largest number under each window; windows are first row or column and how many.
+    ///
+    /// # Panics
+    /// When a window is empty or leaves the input, or the output has another size.
+    pub(super) fn max_pool(
+        self,
+        (input, width, channels): (&[f32], usize, usize),
+        rows: &[[usize; 2]],
+        columns: &[[usize; 2]],
+        output: &mut [f32],
+    ) {
+        let height = input.len() / (width * channels);
+        let within = |windows: &[[usize; 2]], length| {
+            windows
+                .iter()
+                .all(|[first, count]| *count > 0 && first + count <= length)
+        };
+        assert!(
+            within(rows, height) && within(columns, width),
+            "windows within the input"
+        );
+        assert_eq!(
+            output.len(),
+            rows.len() * columns.len() * channels,
+            "output"
+        );
+        let mut work = pool::Pool {
+            input,
+            width,
+            channels,
+            rows,
+            columns,
+            output,
+        };
+        dispatch!(self, max_pool, &mut work);
+    }
+
+    /// One picture of rows x columns x channels plus another that is `factor` times smaller along
+    /// both axes, its pixels repeated.
+    ///
+    /// # Panics
+    /// When a size does not fit.
+    pub(super) fn sum(
+        self,
+        [rows, columns, channels]: [usize; 3],
+        one: &[f32],
+        (other, factor): (&[f32], usize),
+        output: &mut [f32],
+    ) {
+        assert!(
+            rows.is_multiple_of(factor) && columns.is_multiple_of(factor),
+            "whole repetitions"
+        );
+        assert_eq!(one.len(), rows * columns * channels, "one picture");
+        assert_eq!(
+            other.len() * factor * factor,
+            one.len(),
+            "the other picture"
+        );
+        assert_eq!(output.len(), one.len(), "output");
+        let mut work = pool::Sum {
+            one,
+            other,
+            rows,
+            columns,
+            channels,
+            factor,
+            output,
+        };
+        dispatch!(self, sum, &mut work);
+    }
+}
+
+/// Weights, bias and activation of a convolution that mixes channels, packed for a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Mixing {
+    kernel: Kernel,
+    /// Numbers of input that each number of output is a sum over.
+    numbers: usize,
+    channels: usize,
+    weights: Numbers,
+    bias: Numbers,
+    activation: Activation,
+}
+
+/// Where the numbers of each pixel of output lie in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Grid {
+    /// Rows and columns of output.
+    pub(super) rows: usize,
+    /// See `rows`.
+    pub(super) columns: usize,
+    /// Numbers from a pixel to the next of its row.
+    pub(super) pixel: usize,
+    /// Numbers from a row to the next.
+    pub(super) row: usize,
+    /// Pieces of memory that hold a pixel's numbers, and numbers from one to the next.
+    pub(super) segments: usize,
+    /// See `segments`.
+    pub(super) segment: usize,
+    /// Numbers of a piece.
+    pub(super) depth: usize,
+}
+
+impl Mixing {
+    /// Packs weights, a row of `bias.len()` for each number of input.
+    ///
+    /// # Panics
+    /// When a length does not fit.
+    pub(super) fn new(
+        kernel: Kernel,
+        weights: &[f32],
+        bias: &[f32],
+        activation: Activation,
+    ) -> Mixing {
+        let channels = bias.len();
+        let numbers = weights.len() / channels;
+        assert_eq!(weights.len(), numbers * channels, "whole rows of weights");
+        let (lanes, width) = kernel.extents();
+        let mut packed = Numbers::zeros(numbers * channels.next_multiple_of(lanes));
+        let mut room = packed.as_mut_slice();
+        let mut first = 0;
+        while first < channels {
+            let across = (channels - first)
+                .next_multiple_of(lanes)
+                .min(lanes * width);
+            let there = across.min(channels - first);
+            let (panel, rest) = room.split_at_mut(numbers * across);
+            for (line, row) in panel
+                .chunks_exact_mut(across)
+                .zip(weights.chunks_exact(channels))
+            {
+                line[..there].copy_from_slice(&row[first..first + there]);
+            }
+            (room, first) = (rest, first + across);
+        }
+        Mixing {
+            kernel,
+            numbers,
+            channels,
+            weights: packed,
+            bias: Numbers::of(bias).padded(),
+            activation: activation.padded(channels),
+        }
+    }
+
+    /// output = activation(bias + weights x input) (+ added).
+    ///
+    /// # Panics
+    /// When the grid leaves the input or does not fit the weights, or output or what is added have
+    /// another size.
+    pub(super) fn run(&self, grid: Grid, input: &[f32], added: Option<&[f32]>, output: &mut [f32]) {
+        let Grid {
+            rows,
+            columns,
+            pixel,
+            row,
+            segments,
+            segment,
+            depth,
+        } = grid;
+        assert_eq!(segments * depth, self.numbers, "numbers of a pixel");
+        assert_eq!(output.len(), rows * columns * self.channels, "output");
+        assert!(
+            added.is_none_or(|added| added.len() == output.len()),
+            "what is added"
+        );
+        if output.is_empty() {
+            return;
+        }
+        let last = (rows - 1) * row + (columns - 1) * pixel + (segments - 1) * segment;
+        assert!(last + depth <= input.len(), "the grid within the input");
+        let mut work = product::Work {
+            input: input.as_ptr(),
+            pixel,
+            row,
+            segment,
+            segments,
+            depth,
+            rows,
+            columns,
+            weights: self.weights.as_slice(),
+            bias: self.bias.as_slice(),
+            ramp: self.activation.ramp(),
+            channels: self.channels,
+            added,
+            output,
+        };
+        dispatch!(self.kernel, product, &mut work);
+    }
+}
+
+/// Weights, bias and activation of a convolution of each channel by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Filter {
+    kernel: Kernel,
+    /// Height and width.
+    size: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+    channels: usize,
+    weights: Numbers,
+    bias: Numbers,
+    activation: Activation,
+}
+
+impl Filter {
+    /// Of weights, height x width x channels; padding is the zeros before the input's first row
+    /// and column.
+    ///
+    /// # Panics
+    /// When a length does not fit.
+    pub(super) fn new(
+        kernel: Kernel,
+        (size, stride, padding): ([usize; 2], [usize; 2], [usize; 2]),
+        weights: &[f32],
+        bias: &[f32],
+        activation: Activation,
+    ) -> Filter {
+        let channels = bias.len();
+        assert_eq!(weights.len(), size[0] * size[1] * channels, "weights");
+        Filter {
+            kernel,
+            size,
+            stride,
+            padding,
+            channels,
+            weights: Numbers::of(weights),
+            bias: Numbers::of(bias).padded(),
+            activation: activation.padded(channels),
+        }
+    }
+
+    /// output = activation(bias + each channel's weights x input), rows x columns.
+    ///
+    /// # Panics
+    /// When input or output have another size.
+    pub(super) fn run(
+        &self,
+        (input, height, width): (&[f32], usize, usize),
+        (output, rows, columns): (&mut [f32], usize, usize),
+    ) {
+        assert_eq!(input.len(), height * width * self.channels, "input");
+        assert_eq!(output.len(), rows * columns * self.channels, "output");
+        let mut work = depthwise::Work {
+            input,
+            height,
+            width,
+            channels: self.channels,
+            weights: self.weights.as_slice(),
+            kernel: self.size,
+            stride: self.stride,
+            padding: self.padding,
+            bias: self.bias.as_slice(),
+            ramp: self.activation.ramp(),
+            rows,
+            columns,
+            output,
+        };
+        dispatch!(self.kernel, depthwise, &mut work);
+    }
+}

@@ -1,0 +1,128 @@
+//! Max pooling and sums of two pictures: the loops. Vectors lie along the channels.
+
+use super::vector::Vector;
+
+/// What max pooling works on, all of it checked by [`super::Kernel::max_pool`].
+pub(super) struct Pool<'a> {
+    /// Height x width x channels.
+    pub(super) input: &'a [f32],
+    pub(super) width: usize,
+    pub(super) channels: usize,
+    /// For every row of output, its first row of input and how many there are, at least one.
+    pub(super) rows: &'a [[usize; 2]],
+    /// The same for columns.
+    pub(super) columns: &'a [[usize; 2]],
+    /// Rows x columns x channels.
+    pub(super) output: &'a mut [f32],
+}
+
+/// The largest number under each window, channel by channel.
+///
+/// # Safety
+/// Called where V's features are enabled; the work keeps its promises.
+#[inline(always)]
+pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
+    let channels = work.channels;
+    let mut to = work.output.as_mut_ptr();
+    for &[y, high] in work.rows {
+        for &[x, wide] in work.columns {
+            let mut channel = 0;
+            while channel < channels {
+                let count = V::LANES.min(channels - channel);
+                // SAFETY: the work's promises: the window lies within the input, the pixel within
+                // the output.
+                unsafe {
+                    let from = work
+                        .input
+                        .as_ptr()
+                        .add((y * work.width + x) * channels + channel);
+                    let mut largest = some::<V>(from, count);
+                    for row in 0..high {
+                        for column in 0..wide {
+                            let at = (row * work.width + column) * channels;
+                            largest = largest.max(some::<V>(from.add(at), count));
+                        }
+                    }
+                    put(largest, to.add(channel), count);
+                }
+                channel += V::LANES;
+            }
+            // SAFETY: at most one past the output's end.
+            to = unsafe { to.add(channels) };
+        }
+    }
+}
+
+/// What a sum works on, all of it checked by [`super::Kernel::sum`].
+pub(super) struct Sum<'a> {
+    /// Rows x columns x channels.
+    pub(super) one: &'a [f32],
+    /// (Rows / factor) x (columns / factor) x channels.
+    pub(super) other: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) channels: usize,
+    /// How often each pixel of the other counts, along both axes.
+    pub(super) factor: usize,
+    /// As `one`.
+    pub(super) output: &'a mut [f32],
+}
+
+/// One picture plus another, whose pixels are repeated.
+///
+/// # Safety
+/// Called where V's features are enabled; the work keeps its promises.
+#[inline(always)]
+pub(super) unsafe fn sum<V: Vector>(work: &mut Sum<'_>) {
+    let (channels, factor) = (work.channels, work.factor);
+    let narrow = work.columns / factor;
+    for row in 0..work.rows {
+        for column in 0..work.columns {
+            let at = (row * work.columns + column) * channels;
+            let other = ((row / factor) * narrow + column / factor) * channels;
+            let mut channel = 0;
+            while channel < channels {
+                let count = V::LANES.min(channels - channel);
+                // SAFETY: the work's promises: both pixels exist.
+                unsafe {
+                    let one = some::<V>(work.one.as_ptr().add(at + channel), count);
+                    let other = some::<V>(work.other.as_ptr().add(other + channel), count);
+                    put(
+                        one.plus(other),
+                        work.output.as_mut_ptr().add(at + channel),
+                        count,
+                    );
+                }
+                channel += V::LANES;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector::load_part`].
+#[inline(always)]
+unsafe fn some<V: Vector>(from: *const f32, count: usize) -> V {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if count == V::LANES {
+            V::load(from)
+        } else {
+            V::load_part(from, count)
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector::store_part`].
+#[inline(always)]
+unsafe fn put<V: Vector>(vector: V, to: *mut f32, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if count == V::LANES {
+            vector.store(to);
+        } else {
+            vector.store_part(to, count);
+        }
+    }
+}

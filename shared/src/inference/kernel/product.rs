@@ -1,0 +1,233 @@
+//! Convolutions that mix channels, as products of pixels and packed weights: the loops.
+//!
+//! A tile is some pixels of a row by up to [`Vector::WIDTH`] vectors of output
+//! channels, all in registers. Its sums run over segments of memory that lie in one piece: the
+//! channels of a pixel for a 1x1 kernel, for a wider one the columns of one of its rows.
+
+use super::vector::Vector;
+use super::{Finish, Ramp};
+
+/// Numbers of the input that are taken with all channels before the next are: half of a small L2.
+const BLOCK: usize = 32 * 1024;
+/// Such a block is a multiple of so many pixels, of which all tiles' heights are parts.
+const TOGETHER: usize = 24;
+
+/// What a product works on, all of it checked by [`super::Kernel::product`].
+pub(super) struct Work<'a> {
+    /// The first pixel's first number.
+    pub(super) input: *const f32,
+    /// Numbers from a pixel to the next of its row.
+    pub(super) pixel: usize,
+    /// Numbers from a row of output to the next one's input.
+    pub(super) row: usize,
+    /// Numbers from a segment to the next.
+    pub(super) segment: usize,
+    /// Segments of a pixel.
+    pub(super) segments: usize,
+    /// Numbers of a segment.
+    pub(super) depth: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Panels of [`Vector::WIDTH`] vectors of channels: for every input number a line of weights.
+    pub(super) weights: &'a [f32],
+    /// A number for every channel of the panels.
+    pub(super) bias: &'a [f32],
+    pub(super) ramp: Ramp<'a>,
+    pub(super) channels: usize,
+    /// Added last, laid out as the output.
+    pub(super) added: Option<&'a [f32]>,
+    /// Rows x columns x channels.
+    pub(super) output: &'a mut [f32],
+}
+
+/// A column of tiles: one panel's channels.
+#[derive(Clone, Copy)]
+struct Panel {
+    weights: *const f32,
+    /// The first channel.
+    channel: usize,
+    /// Channels of the last vector that exist.
+    tail: usize,
+}
+
+/// Computes all of the output.
+///
+/// # Safety
+/// Called where V's features are enabled; the work keeps its promises.
+#[inline(always)]
+pub(super) unsafe fn run<V: Vector>(work: &mut Work<'_>) {
+    let numbers = work.segments * work.depth;
+    let block = (BLOCK / numbers).next_multiple_of(TOGETHER);
+    for row in 0..work.rows {
+        let mut first = 0;
+        while first < work.columns {
+            let count = block.min(work.columns - first);
+            let (mut channel, mut at) = (0, 0);
+            while channel < work.channels {
+                let left = work.channels - channel;
+                let vectors = left.div_ceil(V::LANES).min(V::WIDTH);
+                let panel = Panel {
+                    // Within the weights, as their length was checked.
+                    weights: work.weights[at..].as_ptr(),
+                    channel,
+                    tail: (left - (vectors - 1) * V::LANES).min(V::LANES),
+                };
+                // SAFETY: the caller's contract; the pixels and channels exist.
+                unsafe {
+                    match vectors {
+                        1 => pixels::<V, 1>(work, panel, row, first, count),
+                        2 => pixels::<V, 2>(work, panel, row, first, count),
+                        3 => pixels::<V, 3>(work, panel, row, first, count),
+                        _ => pixels::<V, 4>(work, panel, row, first, count),
+                    }
+                }
+                channel += vectors * V::LANES;
+                at += numbers * vectors * V::LANES;
+            }
+            first += count;
+        }
+    }
+}
+
+/// Some pixels of a row by one panel, in tiles of nearly equal heights.
+///
+/// # Safety
+/// As [`run`], and `first + count` is within the row.
+#[inline(always)]
+unsafe fn pixels<V: Vector, const W: usize>(
+    work: &mut Work<'_>,
+    panel: Panel,
+    row: usize,
+    first: usize,
+    count: usize,
+) {
+    if W > V::WIDTH {
+        return; // Never: such panels are not packed.
+    }
+    let tiles = count.div_ceil(tallest::<V>(W));
+    let (height, taller) = (count / tiles, count % tiles);
+    let mut at = first;
+    for i in 0..tiles {
+        let height = if i < taller { height + 1 } else { height };
+        // SAFETY: the caller's contract.
+        unsafe {
+            match height {
+                1 => tile::<V, W, 1>(work, panel, row, at),
+                2 => tile::<V, W, 2>(work, panel, row, at),
+                3 => tile::<V, W, 3>(work, panel, row, at),
+                4 => tile::<V, W, 4>(work, panel, row, at),
+                5 => tile::<V, W, 5>(work, panel, row, at),
+                6 => tile::<V, W, 6>(work, panel, row, at),
+                7 => tile::<V, W, 7>(work, panel, row, at),
+                8 => tile::<V, W, 8>(work, panel, row, at),
+                9 => tile::<V, W, 9>(work, panel, row, at),
+                10 => tile::<V, W, 10>(work, panel, row, at),
+                11 => tile::<V, W, 11>(work, panel, row, at),
+                _ => tile::<V, W, 12>(work, panel, row, at),
+            }
+        }
+        at += height;
+    }
+}
+
+/// Pixels of the tallest tile that has its sums, a line of weights and a pixel's number in
+/// registers, for a panel of so many vectors.
+const fn tallest<V: Vector>(vectors: usize) -> usize {
+    match vectors {
+        1 => 12,
+        _ => 6 * V::WIDTH / vectors,
+    }
+}
+
+/// P pixels by W vectors of channels.
+///
+/// # Safety
+/// As [`pixels`], for the pixels `column..column + P`.
+#[inline(always)]
+unsafe fn tile<V: Vector, const W: usize, const P: usize>(
+    work: &mut Work<'_>,
+    panel: Panel,
+    row: usize,
+    column: usize,
+) {
+    if P > tallest::<V>(W) {
+        return; // Never: no code for tiles that are not asked for.
+    }
+    // SAFETY: the work's promises: input, weights, bias and output hold all that is indexed here.
+    unsafe {
+        let mut sums = [[V::splat(0.0); W]; P];
+        for p in 0..P {
+            for j in 0..W {
+                sums[p][j] = V::load(work.bias.as_ptr().add(panel.channel + j * V::LANES));
+            }
+        }
+        let mut weights = panel.weights;
+        let mut segment = work.input.add(row * work.row + column * work.pixel);
+        for _ in 0..work.segments {
+            for i in 0..work.depth {
+                let mut line = [V::splat(0.0); W];
+                for j in 0..W {
+                    line[j] = V::load(weights.add(j * V::LANES));
+                }
+                weights = weights.add(W * V::LANES);
+                for p in 0..P {
+                    let number = V::splat(*segment.add(p * work.pixel + i));
+                    for j in 0..W {
+                        sums[p][j] = sums[p][j].plus_product(number, line[j]);
+                    }
+                }
+            }
+            segment = segment.add(work.segment);
+        }
+        // Loops so small that the compiler unrolls them all: what is indexed by a loop that it keeps
+        // would lie in memory instead of registers, all the time.
+        match work.ramp {
+            Ramp::Linear => {}
+            Ramp::Relu => {
+                for p in 0..P {
+                    for j in 0..W {
+                        sums[p][j] = Finish::Relu.of_sum(sums[p][j]);
+                    }
+                }
+            }
+            Ramp::PRelu(slopes) => {
+                let mut line = [V::splat(0.0); W];
+                for j in 0..W {
+                    line[j] = V::load(slopes.as_ptr().add(panel.channel + j * V::LANES));
+                }
+                for p in 0..P {
+                    for j in 0..W {
+                        sums[p][j] = Finish::PRelu(line[j]).of_sum(sums[p][j]);
+                    }
+                }
+            }
+        }
+        let at = (row * work.columns + column) * work.channels + panel.channel;
+        let last = (W - 1) * V::LANES;
+        if let Some(added) = work.added {
+            let added = added.as_ptr().add(at);
+            for p in 0..P {
+                let added = added.add(p * work.channels);
+                for j in 0..W - 1 {
+                    sums[p][j] = sums[p][j].plus(V::load(added.add(j * V::LANES)));
+                }
+                sums[p][W - 1] = sums[p][W - 1].plus(V::load_part(added.add(last), panel.tail));
+            }
+        }
+        let to = work.output.as_mut_ptr().add(at);
+        if panel.tail == V::LANES {
+            for p in 0..P {
+                for j in 0..W {
+                    sums[p][j].store(to.add(p * work.channels + j * V::LANES));
+                }
+            }
+        } else {
+            for p in 0..P {
+                for j in 0..W - 1 {
+                    sums[p][j].store(to.add(p * work.channels + j * V::LANES));
+                }
+                sums[p][W - 1].store_part(to.add(p * work.channels + last), panel.tail);
+            }
+        }
+    }
+}

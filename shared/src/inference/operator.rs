@@ -1,0 +1,306 @@
+//! Operators of our own for tract, over pictures whose channels lie last: [batch, height, width,
+//! channels], f32, of fixed shape.
+//!
+//! Each wraps a [`super::kernel`] call for every picture of the batch, and owns weights that are
+//! already packed. They are wired by [`super::rewrite`] alone, which has checked all shapes.
+
+use std::sync::Arc;
+
+use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::plan::EvalContext;
+
+use super::kernel::{Filter, Grid, Kernel, Mixing};
+use super::memory::Memory;
+
+/// Extents of a batch of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pictures {
+    pub(super) batch: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) channels: usize,
+}
+
+impl Pictures {
+    pub(super) fn shape(self) -> [usize; 4] {
+        [self.batch, self.height, self.width, self.channels]
+    }
+
+    /// Numbers of one picture.
+    fn numbers(self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+/// The numbers of an input.
+fn numbers(value: &TValue) -> TractResult<&[f32]> {
+    value.try_as_plain_ram()?.as_slice::<f32>()
+}
+
+/// An output, whose pictures `fill` writes whole: index, numbers.
+fn filled(
+    memory: &Memory,
+    shape: Pictures,
+    mut fill: impl FnMut(usize, &mut [f32]),
+) -> TractResult<TVec<TValue>> {
+    let mut output = memory.take(&shape.shape())?;
+    let mut view = output.try_as_plain_ram_mut()?;
+    let pictures = view
+        .as_slice_mut::<f32>()?
+        .chunks_exact_mut(shape.numbers());
+    for (i, picture) in pictures.enumerate() {
+        fill(i, picture);
+    }
+    Ok(tvec!(memory.keep(output)))
+}
+
+/// Everything of an operator that is the same for all of ours: one output, of a fixed shape.
+macro_rules! operator {
+    ($operator:ty, $name:literal) => {
+        impl Op for $operator {
+            fn name(&self) -> StaticName {
+                $name.into()
+            }
+            op_as_typed_op!();
+        }
+
+        impl TypedOp for $operator {
+            fn output_facts(&self, _inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+                Ok(tvec!(f32::fact(self.output.shape())))
+            }
+            as_op!();
+        }
+    };
+}
+
+/// A convolution that mixes channels, its activation, and a picture added to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Convolution {
+    pub(super) mixing: Arc<Mixing>,
+    pub(super) input: Pictures,
+    /// The input's channels lie first, as a network's own input has them.
+    pub(super) planar: bool,
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
+    /// Rows and columns of zeros before and after the input.
+    pub(super) padding: [[usize; 2]; 2],
+    pub(super) output: Pictures,
+    pub(super) memory: Memory,
+}
+
+operator!(Convolution, "UsherConvolution");
+
+impl EvalOp for Convolution {
+    op_out_of_plan!();
+
+    /// Inputs: the pictures, and maybe what is added, shaped as the output.
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let pictures = numbers(&inputs[0])?;
+        let added = inputs.get(1).map(numbers).transpose()?;
+        let grid = self.grid();
+        let each = self.input.numbers();
+        if !self.planar && self.padding == [[0; 2]; 2] {
+            return filled(&self.memory, self.output, |i, output| {
+                let picture = &pictures[i * each..(i + 1) * each];
+                self.mixing
+                    .run(grid, picture, part(added, i, output.len()), output);
+            });
+        }
+        let mut room = self.memory.take(&[self.padded_numbers()])?;
+        let mut view = room.try_as_plain_ram_mut()?;
+        let padded = view.as_slice_mut::<f32>()?;
+        let output = filled(&self.memory, self.output, |i, output| {
+            self.pad(&pictures[i * each..(i + 1) * each], padded);
+            self.mixing
+                .run(grid, padded, part(added, i, output.len()), output);
+        })?;
+        self.memory.keep(room);
+        Ok(output)
+    }
+}
+
+/// What is added to one picture.
+fn part(added: Option<&[f32]>, i: usize, len: usize) -> Option<&[f32]> {
+    added.map(|added| &added[i * len..(i + 1) * len])
+}
+
+impl Convolution {
+    fn padded_width(&self) -> usize {
+        self.input.width + self.padding[1][0] + self.padding[1][1]
+    }
+
+    fn padded_numbers(&self) -> usize {
+        let height = self.input.height + self.padding[0][0] + self.padding[0][1];
+        height * self.padded_width() * self.input.channels
+    }
+
+    fn grid(&self) -> Grid {
+        let channels = self.input.channels;
+        let row = self.padded_width() * channels;
+        let [down, across] = self.stride;
+        if self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [[0; 2]; 2] {
+            // All pixels as one row.
+            return Grid {
+                rows: 1,
+                columns: self.output.height * self.output.width,
+                pixel: channels,
+                row: 0,
+                segments: 1,
+                segment: 0,
+                depth: channels,
+            };
+        }
+        Grid {
+            rows: self.output.height,
+            columns: self.output.width,
+            pixel: across * channels,
+            row: down * row,
+            segments: self.kernel[0],
+            segment: row,
+            depth: self.kernel[1] * channels,
+        }
+    }
+
+    /// Copies a picture into `room`, channels last, with zeros around it.
+    fn pad(&self, picture: &[f32], room: &mut [f32]) {
+        let Pictures {
+            height,
+            width,
+            channels,
+            ..
+        } = self.input;
+        let row = self.padded_width() * channels;
+        let [[above, below], [left, right]] = self.padding;
+        let (left, right) = (left * channels, right * channels);
+        room[..above * row].fill(0.0);
+        room[(above + height) * row..][..below * row].fill(0.0);
+        for (y, to) in room[above * row..][..height * row]
+            .chunks_exact_mut(row)
+            .enumerate()
+        {
+            to[..left].fill(0.0);
+            to[row - right..].fill(0.0);
+            let to = &mut to[left..row - right];
+            if !self.planar {
+                to.copy_from_slice(&picture[y * width * channels..][..width * channels]);
+            } else if channels == 3 {
+                let [red, green, blue] =
+                    [0, 1, 2].map(|c| &picture[(c * height + y) * width..][..width]);
+                for (((pixel, r), g), b) in to
+                    .as_chunks_mut::<3>()
+                    .0
+                    .iter_mut()
+                    .zip(red)
+                    .zip(green)
+                    .zip(blue)
+                {
+                    *pixel = [*r, *g, *b];
+                }
+            } else {
+                for channel in 0..channels {
+                    let plane = &picture[(channel * height + y) * width..][..width];
+                    for (number, from) in to[channel..].iter_mut().step_by(channels).zip(plane) {
+                        *number = *from;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A convolution of each channel by itself, and its activation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Depthwise {
+    pub(super) filter: Arc<Filter>,
+    pub(super) input: Pictures,
+    pub(super) output: Pictures,
+    pub(super) memory: Memory,
+}
+
+operator!(Depthwise, "UsherDepthwise");
+
+impl EvalOp for Depthwise {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let pictures = numbers(&inputs[0])?;
+        let Pictures { height, width, .. } = self.input;
+        let each = self.input.numbers();
+        filled(&self.memory, self.output, |i, output| {
+            let picture = &pictures[i * each..(i + 1) * each];
+            self.filter.run(
+                (picture, height, width),
+                (output, self.output.height, self.output.width),
+            );
+        })
+    }
+}
+
+/// The largest number under each window.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct MaxPool {
+    pub(super) kernel: Kernel,
+    /// First row and rows of each window, within the input.
+    pub(super) rows: Vec<[usize; 2]>,
+    /// The same for columns.
+    pub(super) columns: Vec<[usize; 2]>,
+    pub(super) input: Pictures,
+    pub(super) output: Pictures,
+    pub(super) memory: Memory,
+}
+
+operator!(MaxPool, "UsherMaxPool");
+
+impl EvalOp for MaxPool {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let pictures = numbers(&inputs[0])?;
+        let Pictures {
+            width, channels, ..
+        } = self.input;
+        let each = self.input.numbers();
+        filled(&self.memory, self.output, |i, output| {
+            let picture = &pictures[i * each..(i + 1) * each];
+            self.kernel.max_pool(
+                (picture, width, channels),
+                &self.rows,
+                &self.columns,
+                output,
+            );
+        })
+    }
+}
+
+/// One picture plus another, which is `factor` times smaller and whose pixels are repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sum {
+    pub(super) kernel: Kernel,
+    pub(super) factor: usize,
+    pub(super) output: Pictures,
+    pub(super) memory: Memory,
+}
+
+operator!(Sum, "UsherSum");
+
+impl EvalOp for Sum {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let (one, other) = (numbers(&inputs[0])?, numbers(&inputs[1])?);
+        let Pictures {
+            height,
+            width,
+            channels,
+            ..
+        } = self.output;
+        let each = self.output.numbers();
+        let of_other = each / (self.factor * self.factor);
+        filled(&self.memory, self.output, |i, output| {
+            let one = &one[i * each..(i + 1) * each];
+            let other = &other[i * of_other..(i + 1) * of_other];
+            self.kernel
+                .sum([height, width, channels], one, (other, self.factor), output);
+        })
+    }
+}
