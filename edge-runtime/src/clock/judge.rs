@@ -161,10 +161,11 @@ impl ClockJudge {
         let allowed = self.limit_ms + (passed / SLEW_PER) as i64;
         let moved = offset - last.offset;
         let by = Duration::from_millis(moved.unsigned_abs());
-        let jump = (moved.abs() > allowed).then(|| match moved > 0 {
-            true => Jump::Forward(by),
-            false => Jump::Backward(by),
-        });
+        let jump = match moved {
+            _ if moved.abs() <= allowed => None,
+            0.. => Some(Jump::Forward(by)),
+            ..0 => Some(Jump::Backward(by)),
+        };
         let just_synced = moment.synced && !last.synced;
         let near = (offset - last.believed).abs() <= allowed;
         let follows = near || (last.standing == Standing::Credible && jump.is_none());
