@@ -4,13 +4,12 @@
 //! bench_infer ONNX EXTENTS INPUT OUTPUTS      EXTENTS as 1,3,112,112; the files are f32 in a row
 //! ```
 //!
-//! Prints a line: the instruction set, seconds to load, bytes of memory then held beyond those
+//! Prints a line: the instruction set, CPU seconds to load, bytes of memory then held beyond those
 //! before, bytes held at most. Then for every line of input, a number, runs so often and prints the
 //! CPU seconds of each run.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a tool of a script")]
 
-use std::time::Instant;
-
+use rustix::time::{ClockId, clock_gettime};
 use shared::{OnnxFile, inference};
 
 fn main() {
@@ -28,11 +27,11 @@ fn main() {
         .collect();
 
     let before = status("VmRSS:");
-    let began = Instant::now();
+    let began = cpu_seconds();
     let file = OnnxFile::parse(&std::fs::read(onnx).unwrap()).unwrap();
     let mut model = file.prepare(&shape).unwrap();
     drop(file);
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = cpu_seconds() - began;
     let instructions = inference::instructions();
     let held = status("VmRSS:").saturating_sub(before);
     println!("{instructions} {seconds} {held} {}", status("VmHWM:"));
@@ -63,13 +62,10 @@ fn main() {
     }
 }
 
-/// CPU time of this process so far; it has one thread.
+/// CPU time of this process so far.
 fn cpu_seconds() -> f64 {
-    // The count is brought up to date when the processor may be given to another.
-    std::thread::yield_now();
-    // Nanoseconds on a processor, then waiting, then turns.
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap();
-    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Bytes of memory that the system counts for this process.

@@ -6,12 +6,14 @@
 //! optimizer runs afterwards, over what little is left.
 
 mod pattern;
+mod siblings;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::array::TypedConcat;
+use tract_onnx::tract_core::ops::array::{Slice, TypedConcat};
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::NearestUpsample;
@@ -21,6 +23,7 @@ use super::kernel::{Filter, Kernel, Mixing};
 use super::memory::Memory;
 use super::operator::{Convolution, Depthwise, Sum};
 use pattern::{Group, constant, is_add, pictures};
+use siblings::Siblings;
 
 /// From channels first to channels last, and back.
 const TO_LAST: AxisOp = AxisOp::Move(1, 3);
@@ -32,15 +35,22 @@ const TO_FIRST: AxisOp = AxisOp::Move(3, 1);
 /// When tract refuses a wire: a bug of ours, or a network at odds with itself.
 pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<TypedModel> {
     simplify_resizing(&mut source)?;
-    let groups = pattern::groups(&source)?;
+    let mut groups = pattern::groups(&source)?;
+    let siblings = siblings::joined(&source, &mut groups)?;
+    let joined = siblings
+        .iter()
+        .flat_map(|siblings| [&siblings.mixing, &siblings.depthwise]);
     let inside = groups
         .values()
-        .flat_map(|group| group.inside.iter().copied());
+        .chain(joined)
+        .flat_map(|group| group.inside.iter().copied())
+        .collect();
     let mut rewriter = Rewriter {
         source: &source,
         kernel,
         groups: &groups,
-        inside: inside.collect(),
+        siblings: &siblings,
+        inside,
         memory: Memory::default(),
         target: TypedModel::default(),
         as_is: HashMap::new(),
@@ -48,12 +58,14 @@ pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<Typ
         repeated: HashMap::new(),
     };
     rewriter.target.symbols = source.symbols.clone();
-    for id in source.eval_order()? {
-        rewriter.node(source.node(id))?;
-    }
-    let mut inputs = vec![];
+    // Also an input that nothing reads stays one.
     for input in source.input_outlets()? {
-        inputs.push(rewriter.as_is(*input)?);
+        rewriter.input(*input)?;
+    }
+    for id in source.eval_order()? {
+        if !source.node(id).op_is::<TypedSource>() {
+            rewriter.node(source.node(id))?;
+        }
     }
     let mut outputs = vec![];
     for &output in source.output_outlets()? {
@@ -65,7 +77,6 @@ pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<Typ
         rewriter.target.set_outlet_label(wire, name)?;
         outputs.push(wire);
     }
-    rewriter.target.inputs = inputs;
     rewriter.target.outputs = outputs;
     Ok(rewriter.target)
 }
@@ -92,7 +103,9 @@ struct Rewriter<'a> {
     memory: Memory,
     /// Nodes that become one operator, by the last of them.
     groups: &'a HashMap<usize, Group>,
-    /// Nodes of groups but for the last ones.
+    /// Groups that become one, side by side.
+    siblings: &'a [Siblings],
+    /// Nodes of groups but for the last ones, and all of siblings.
     inside: HashSet<usize>,
     target: TypedModel,
     /// Where an outlet of the source is found in the target, its axes as they were.
@@ -104,23 +117,30 @@ struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
+    fn input(&mut self, outlet: OutletId) -> TractResult<()> {
+        let fact = self.source.outlet_fact(outlet)?.clone();
+        let wire = self.target.add_source(self.name(outlet), fact)?;
+        self.as_is.insert(outlet, wire);
+        Ok(())
+    }
+
     fn node(&mut self, node: &TypedNode) -> TractResult<()> {
         let outlet = OutletId::new(node.id, 0);
         if let Some(group) = self.groups.get(&node.id) {
-            return self.group(node, group);
+            let wire = self.group(&node.name, group)?;
+            self.last.insert(outlet, wire);
+            return Ok(());
+        }
+        let is_branch =
+            |siblings: &&Siblings| siblings.branches.iter().any(|(end, _)| *end == node.id);
+        if let Some(siblings) = self.siblings.iter().find(is_branch) {
+            return self.siblings(siblings);
         }
         // Constants are wired where they are needed, many are not.
         if self.inside.contains(&node.id) || constant(self.source, outlet)?.is_some() {
             return Ok(());
         }
-        if node.op_is::<TypedSource>() {
-            let wire = self
-                .target
-                .add_source(&*node.name, node.outputs[0].fact.clone())?;
-            self.as_is.insert(outlet, wire);
-            return Ok(());
-        }
-        if self.has_channels_last(&node.inputs) && self.with_channels_last(node)? {
+        if self.has_channels_last(&node.inputs)? && self.with_channels_last(node)? {
             return Ok(());
         }
         let mut inputs = tvec![];
@@ -136,9 +156,16 @@ impl Rewriter<'_> {
         Ok(())
     }
 
-    fn has_channels_last(&self, outlets: &[OutletId]) -> bool {
+    /// Whether these are pictures that are there with channels last, or constants beside such.
+    fn has_channels_last(&self, outlets: &[OutletId]) -> TractResult<bool> {
         let has = |outlet| self.last.contains_key(outlet) || self.repeated.contains_key(outlet);
-        !outlets.is_empty() && outlets.iter().all(has)
+        for outlet in outlets.iter().filter(|outlet| !has(outlet)) {
+            let constant = constant(self.source, *outlet)?;
+            if constant.is_none_or(|tensor| tensor.rank() != 4) {
+                return Ok(false);
+            }
+        }
+        Ok(outlets.iter().any(has))
     }
 
     /// Wires a node whose inputs are there with channels last; false if it cannot be.
@@ -160,11 +187,16 @@ impl Rewriter<'_> {
             self.last.insert(outlet, sum);
             return Ok(true);
         }
-        let op: Box<dyn TypedOp> = if node.op_is::<ElementWiseOp>() {
+        let op: Box<dyn TypedOp> = if node.op_is::<ElementWiseOp>() || node.op_is::<TypedBinOp>() {
             node.op.clone()
         } else if let Some(pool) = node.op_as::<cnn::MaxPool>()
             && let Some(op) =
                 pattern::max_pool(self.source, node, pool, (self.kernel, &self.memory))
+        {
+            Box::new(op)
+        } else if let Some(pool) = node.op_as::<cnn::SumPool>()
+            && let Some(op) =
+                pattern::sum_pool(self.source, node, pool, (self.kernel, &self.memory))
         {
             Box::new(op)
         } else if node
@@ -217,8 +249,8 @@ impl Rewriter<'_> {
     }
 
     /// Wires a convolution with what follows it.
-    fn group(&mut self, end: &TypedNode, group: &Group) -> TractResult<()> {
-        let planar = !group.depthwise && !self.has_channels_last(&[group.from]);
+    fn group(&mut self, name: &str, group: &Group) -> TractResult<OutletId> {
+        let planar = !group.depthwise && !self.has_channels_last(&[group.from])?;
         let op: Box<dyn TypedOp> = if group.depthwise {
             Box::new(Depthwise {
                 filter: Arc::new(Filter::new(
@@ -261,8 +293,33 @@ impl Rewriter<'_> {
         if let Some(added) = group.added {
             inputs.push(self.last(added)?);
         }
-        let wire = self.target.wire_node(&*end.name, op, &inputs)?[0];
-        self.last.insert(OutletId::new(end.id, 0), wire);
+        Ok(self.target.wire_node(name, op, &inputs)?[0])
+    }
+
+    /// Wires siblings when the first of their branches comes up.
+    fn siblings(&mut self, siblings: &Siblings) -> TractResult<()> {
+        let Siblings {
+            mixing,
+            depthwise,
+            branches,
+        } = siblings;
+        if self.last.contains_key(&OutletId::new(branches[0].0, 0)) {
+            return Ok(());
+        }
+        let name = |end: usize| format!("{}.joined", self.source.node(end).name);
+        let (mixing_name, depthwise_name) = (name(mixing.end), name(depthwise.end));
+        let mixed = self.group(&mixing_name, mixing)?;
+        self.last.insert(OutletId::new(mixing.end, 0), mixed);
+        let wire = self.group(&depthwise_name, depthwise)?;
+        let mut first = 0;
+        for &(end, channels) in branches {
+            let slice = Slice::new(3, first, first + channels);
+            let part = self
+                .target
+                .wire_node(&*self.source.node(end).name, slice, &[wire])?[0];
+            self.last.insert(OutletId::new(end, 0), part);
+            first += channels;
+        }
         Ok(())
     }
 
@@ -289,7 +346,10 @@ impl Rewriter<'_> {
             return Ok(*wire);
         }
         let name = self.name(outlet);
-        let wire = if let Some(&(wire, factor)) = self.repeated.get(&outlet) {
+        let wire = if let Some(tensor) = constant(self.source, outlet)? {
+            let turned = tensor.into_tensor().move_axis(1, 3)?;
+            self.target.add_const(name + ".channels-last", turned)?
+        } else if let Some(&(wire, factor)) = self.repeated.get(&outlet) {
             let scales = tvec![1, factor, factor, 1];
             self.target
                 .wire_node(name + ".repeated", NearestUpsample { scales }, &[wire])?[0]

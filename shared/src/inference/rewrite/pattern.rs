@@ -6,11 +6,13 @@ use std::sync::Arc;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
-use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec};
+use tract_onnx::tract_core::ops::cnn::{
+    Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool,
+};
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample};
 
-use crate::inference::kernel::{Activation, Kernel, Numbers};
+use crate::inference::kernel::{Activation, Filter, Kernel, Numbers};
 use crate::inference::memory::Memory;
 use crate::inference::operator::{self, Pictures};
 
@@ -32,7 +34,7 @@ pub(super) struct Group {
     /// Rows and columns of zeros before and after the input.
     pub(super) padding: [[usize; 2]; 2],
     /// As the file has them: [output, input channels of a group, height, width].
-    weights: Arc<Tensor>,
+    pub(super) weights: Arc<Tensor>,
     pub(super) bias: Numbers,
     pub(super) activation: Activation,
 }
@@ -123,13 +125,15 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
         }
         Ok(None)
     };
+    // A constant may stretch what it is combined with.
+    let same_size = |node: usize| pictures(model, OutletId::new(node, 0)) == Some(group.output);
     match (clipped(is_max)?, clipped(is_min)?, readers.len()) {
-        (Some(relu), None, 1) => {
+        (Some(relu), None, 1) if same_size(relu) => {
             group.inside.push(group.end);
             group.end = relu;
             group.activation = Activation::Relu;
         }
-        (Some(positive), Some(negative), 2) => {
+        (Some(positive), Some(negative), 2) if same_size(positive) && same_size(negative) => {
             let [Some(sloped), Some(end)] =
                 [only_reader(model, negative), only_reader(model, positive)]
             else {
@@ -267,6 +271,53 @@ pub(super) fn max_pool(
     )
 }
 
+/// Sum or average pooling by our depthwise convolution, if it can be: all weights are equal.
+pub(super) fn sum_pool(
+    model: &TypedModel,
+    node: &TypedNode,
+    pool: &SumPool,
+    (kernel, memory): (Kernel, &Memory),
+) -> Option<operator::Depthwise> {
+    let spec = &pool.pool_spec;
+    if !flat(spec) {
+        return None;
+    }
+    let input = pictures(model, node.inputs[0])?;
+    let output = pictures(model, OutletId::new(node.id, 0))?;
+    let along = spec.computed_padding(&[input.height, input.width]);
+    let padded = along
+        .iter()
+        .any(|axis| axis.pad_before + axis.pad_after > 0);
+    // Windows at the border that count fewer numbers, or reach beyond the padding, are tract's.
+    let ceiled = matches!(spec.padding, PaddingSpec::ExplicitOnnxPool(_, _, true));
+    if ceiled || (pool.normalize && padded && !pool.count_include_pad) {
+        return None;
+    }
+    let size = [spec.kernel_shape[0], spec.kernel_shape[1]];
+    let weight = if pool.normalize {
+        1.0 / (size[0] * size[1]) as f32
+    } else {
+        1.0
+    };
+    let filter = Filter::new(
+        kernel,
+        (
+            size,
+            [spec.stride(0), spec.stride(1)],
+            [along[0].pad_before, along[1].pad_before],
+        ),
+        &vec![weight; size[0] * size[1] * input.channels],
+        &vec![0.0; input.channels],
+        Activation::Linear,
+    );
+    Some(operator::Depthwise {
+        filter: Arc::new(filter),
+        input,
+        output,
+        memory: memory.clone(),
+    })
+}
+
 /// How often a resizing repeats every pixel along both axes, if it does just that.
 pub(super) fn factor(resizing: &NearestUpsample) -> Option<usize> {
     match resizing.scales[..] {
@@ -335,7 +386,8 @@ fn readers(model: &TypedModel, outlet: OutletId) -> Vec<usize> {
         .collect()
 }
 
-fn only_reader(model: &TypedModel, node: usize) -> Option<usize> {
+/// The only node that reads a node's output.
+pub(super) fn only_reader(model: &TypedModel, node: usize) -> Option<usize> {
     match readers(model, OutletId::new(node, 0))[..] {
         [reader] => Some(reader),
         _ => None,
