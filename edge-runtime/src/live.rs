@@ -56,6 +56,8 @@ use screen::Drawing;
 
 /// How often the main thread looks after the others.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a scene is shown without a newer one, for each millisecond that a frame may be old.
+const SCENES: Duration = Duration::from_millis(4);
 /// How long a fault at the start stays on the screen before the process ends.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
@@ -144,6 +146,7 @@ pub(crate) fn run(plan: Plan) -> anyhow::Result<Report> {
             settings: config.screen.clone(),
             keyboard: config.desk.keyboard,
             consent_text: plan.consent_text.clone(),
+            outdated: SCENES * config.recognition.oldest_frame_ms as u32,
         };
         move || -> anyhow::Result<()> {
             let drawing = Drawing::open(drawing, &live, &words_to)?;

@@ -188,6 +188,8 @@ impl OpenDesk {
         kiosk
             .replace_gallery(self.store.gallery().clone())
             .map_err(|error| failed(&error))?;
+        // Whose consent has run out is not greeted again for somebody else's enrollment.
+        kiosk.suspend_expired(by.at);
         let manifest = kiosk.pipeline().embedder().manifest().clone();
         let decides = kiosk.decides().point().clone();
         self.desk.judge_by(Judgement::new(&manifest, decides));

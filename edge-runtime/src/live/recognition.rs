@@ -1,5 +1,6 @@
 //! The recognition's thread: frames and inputs in, what is to be seen and what happened out.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -13,6 +14,7 @@ use super::scene::{Marks, Scene};
 use super::{Opened, Shared};
 use crate::camera::Captured;
 use crate::camera::feed::{Clock, Feed, FeedState};
+use crate::camera::recorder::Announcement;
 use crate::clock::Timestamp;
 use crate::event::Happening;
 use crate::fault::Fault;
@@ -62,6 +64,9 @@ pub(super) struct Recognition {
     consents_seen: Option<Timestamp>,
     last_presence: Timestamp,
     present: bool,
+    /// The flag of a recording, and whether it is up.
+    announcement: Option<PathBuf>,
+    recording: bool,
 }
 
 impl Recognition {
@@ -91,6 +96,8 @@ impl Recognition {
             consents_seen: None,
             last_presence: now,
             present: false,
+            announcement: Announcement::place(),
+            recording: false,
         }
     }
 
@@ -229,6 +236,14 @@ impl Recognition {
         }
         self.looked_after = Some(now);
         self.wall = self.outlets.look_at_clocks();
+        let recording = self
+            .announcement
+            .as_deref()
+            .is_some_and(Announcement::is_up);
+        if std::mem::replace(&mut self.recording, recording) != recording {
+            self.outlets
+                .tell(Happening::Recording { active: recording });
+        }
         if due(self.consents_seen, CONSENTS) {
             self.consents_seen = Some(now);
             let expired = self.kiosk.suspend_expired(self.wall);
@@ -293,6 +308,7 @@ impl Recognition {
     fn publish(&mut self, now: Timestamp) {
         let judged = self.outlets.judged();
         self.shared.scene.put(Arc::new(Scene {
+            at: now,
             showing: self.showing(now),
             aim: self.aim,
             marks: Marks {
@@ -301,6 +317,7 @@ impl Recognition {
                     judged.standing == crate::clock::judge::Standing::Doubtful
                 }),
                 operator: self.desk.as_ref().is_some_and(OpenDesk::is_unlocked),
+                recording: self.recording,
             },
             last_presence: match self.desk.as_ref().is_some_and(OpenDesk::is_open) {
                 true => now,
