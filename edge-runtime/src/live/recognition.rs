@@ -23,6 +23,7 @@ use crate::kiosk::Kiosk;
 use crate::latency::{Latencies, Stage};
 use crate::liveness::Look;
 use crate::liveness::guard::Guard;
+use crate::recognition::RecognitionRules;
 use crate::session::State;
 use crate::showing::{Aim, Showing};
 use crate::status::{DecisionStatus, GalleryStatus};
@@ -57,6 +58,8 @@ pub(super) struct Recognition {
     words: Receiver<Word>,
     /// Least time from one frame that is looked at to the next.
     pace: Duration,
+    /// Age beyond which nothing is decided by a frame.
+    oldest: Duration,
     last: Option<Arc<Captured>>,
     aim: Aim,
     wall: WallTime,
@@ -76,7 +79,7 @@ impl Recognition {
         outlets: Outlets,
         shared: Arc<Shared>,
         words: Receiver<Word>,
-        frames_per_second: f64,
+        rules: &RecognitionRules,
     ) -> Self {
         let now = clock();
         Self {
@@ -88,7 +91,8 @@ impl Recognition {
             outlets,
             shared,
             words,
-            pace: Duration::from_secs_f64(1.0 / frames_per_second),
+            pace: Duration::from_secs_f64(1.0 / rules.most_frames_per_second),
+            oldest: Duration::from_millis(rules.oldest_frame_ms),
             last: None,
             aim: Aim::default(),
             wall: WallTime::default(),
@@ -156,6 +160,7 @@ impl Recognition {
             // Nobody is greeted while the desk has the screen.
             self.kiosk.idle_step(now);
             self.guard.step(now, None, None);
+            self.note_presence(now);
         } else if self.kiosk.is_decidable(&captured, now) {
             self.decide(now, &captured)?;
         } else {
@@ -168,7 +173,9 @@ impl Recognition {
     fn decide(&mut self, now: Timestamp, captured: &Captured) -> anyhow::Result<()> {
         let guard = &mut self.guard;
         let mut known = None;
-        let step = self.kiosk.step(captured, &mut |look| {
+        let (clock, oldest) = (&self.clock, self.oldest);
+        let is_fresh = || clock().since(captured.at) <= oldest;
+        let step = self.kiosk.step(captured, &is_fresh, &mut |look| {
             let look_of_guard = Look {
                 frame: look.frame,
                 detection: look.detection,
@@ -176,13 +183,13 @@ impl Recognition {
                 at: look.at,
                 track: look.track.number(),
             };
-            let liveness = guard.step(look.at, Some(&look_of_guard), look.named);
+            let liveness = guard.step(now, Some(&look_of_guard), look.named);
             known = Some(liveness);
             liveness
         })?;
         let liveness = match known {
             Some(liveness) => liveness,
-            None => guard.step(captured.at, None, None),
+            None => guard.step(now, None, None),
         };
         self.aim = step.aim;
         let done = (self.clock)();
@@ -197,11 +204,14 @@ impl Recognition {
             liveness,
         };
         self.outlets.session(&step.events, self.kiosk.gallery(), on);
-        self.note_presence(now, !step.detections.is_empty());
+        self.note_presence(now);
         Ok(())
     }
 
-    fn note_presence(&mut self, now: Timestamp, present: bool) {
+    /// Somebody is there from the first face until the session has forgotten the last one.
+    fn note_presence(&mut self, now: Timestamp) {
+        let at_desk = self.desk.as_ref().is_some_and(OpenDesk::is_open);
+        let present = at_desk || *self.kiosk.state() != State::Idle;
         if present {
             self.last_presence = now;
         }
@@ -214,6 +224,7 @@ impl Recognition {
         self.kiosk.idle_step(now);
         self.guard.step(now, None, None);
         self.aim = Aim::default();
+        self.note_presence(now);
         if let Some(desk) = &mut self.desk {
             desk.tick(now, self.wall, &mut self.kiosk, &self.outlets);
         }
@@ -247,6 +258,9 @@ impl Recognition {
         if due(self.consents_seen, CONSENTS) {
             self.consents_seen = Some(now);
             let expired = self.kiosk.suspend_expired(self.wall);
+            if let Some(desk) = &mut self.desk {
+                desk.suspend_expired(self.wall);
+            }
             if expired > 0 {
                 tracing::warn!(
                     people = expired,
@@ -273,7 +287,9 @@ impl Recognition {
             one_in: decides.one_in().map(|one_in| one_in as u64),
         };
         let state = self.showing((self.clock)());
+        let mqtt = self.outlets.mqtt();
         self.outlets.board.update(|board| {
+            board.mqtt = mqtt.to_owned();
             board.state = word(&state).to_owned();
             board.camera.working = status.state == FeedState::Running;
             if let Some(negotiated) = &status.negotiated {
