@@ -72,7 +72,7 @@ pub struct Parts {
     pub camera: CameraSource,
     /// The model's manifest; its network lies beside it.
     pub model: PathBuf,
-    /// The face detector.
+    /// The face detector; empty: yunet.onnx beside the model.
     pub detector: PathBuf,
     /// Whom it knows.
     pub gallery: PathBuf,
@@ -84,8 +84,18 @@ impl Default for Parts {
         Self {
             camera: CameraSource::V4l(Wanted::Any),
             model: "/usr/share/usher/models/usher-small.toml".into(),
-            detector: "/usr/share/usher/models/yunet.onnx".into(),
+            detector: PathBuf::new(),
             gallery: "/var/lib/usher/people.gallery".into(),
+        }
+    }
+}
+
+impl Parts {
+    /// Where the face detector lies.
+    pub fn detector(&self) -> PathBuf {
+        match self.detector.as_os_str().is_empty() {
+            true => self.model.with_file_name("yunet.onnx"),
+            false => self.detector.clone(),
         }
     }
 }

@@ -116,8 +116,9 @@ pub enum Happening<'a> {
         name: Option<&'a str>,
         /// Templates stored.
         templates: usize,
-        /// Frames looked at.
-        frames: u64,
+        /// Frames looked at; absent where nobody counted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        frames: Option<u64>,
     },
     /// The door's relay changed, or a greeting did not open it.
     Door {
@@ -212,7 +213,7 @@ pub struct EventsConfig {
     pub keep_days: u64,
     /// Bytes that all of them may take.
     pub max_bytes: u64,
-    /// Whether names are written into the file.
+    /// Whether names are written; a recording gone through frame by frame prints them on standard output in any case.
     pub names: bool,
 }
 
@@ -290,6 +291,22 @@ impl EventLog {
             names: config.names,
             latest: now,
         })
+    }
+
+    /// Adds a line that was made by [`line`], names and all; `believed` is the time by the device's clocks.
+    ///
+    /// # Errors
+    /// [`EventLogError`] when the line is lost.
+    pub(crate) fn add(&mut self, line: &str, believed: WallTime) -> Result<(), EventLogError> {
+        match self {
+            Self::Stdout(stdout) => stdout
+                .write_all(format!("{line}\n").as_bytes())
+                .and_then(|()| stdout.flush())
+                .map_err(|source| lost(Path::new("standard output"), source)),
+            Self::File { file, .. } => file
+                .add(line, believed)
+                .map_err(|source| lost(file.path(), source)),
+        }
     }
 
     /// Writes one whole line; `judged` is the time by the device's clocks, `None` in a replay.

@@ -39,6 +39,7 @@ pub struct Kiosk {
     framing: Framing,
     latencies: Latencies,
     now: Timestamp,
+    last_frame: Timestamp,
 }
 
 /// What a frame led to.
@@ -90,12 +91,14 @@ impl Kiosk {
             framing: Framing::default(),
             latencies: Latencies::default(),
             now: Timestamp::default(),
+            last_frame: Timestamp::default(),
         })
     }
 
     /// Looks at one frame: detect, follow, align, embed, match, and the session's next state.
     ///
-    /// `liveness` is asked once for each frame that shows the person whose turn it is. A face that cannot be decided on
+    /// `is_fresh` is asked once the face is embedded: a comparison that came too late counts for nothing. `liveness` is
+    /// asked once for each frame that shows the person whose turn it is. A face that cannot be decided on
     /// is a value, not an error. A frame from before the latest one is not looked at; whether one is too old is for the
     /// caller to ask by [`Kiosk::is_decidable`].
     ///
@@ -104,12 +107,15 @@ impl Kiosk {
     pub fn step(
         &mut self,
         captured: &Captured,
+        is_fresh: &dyn Fn() -> bool,
         liveness: &mut dyn FnMut(&Look<'_>) -> Liveness,
     ) -> Result<Step, PipelineError> {
-        if captured.at < self.now {
+        if captured.at < self.last_frame {
             return Ok(self.idle_step(self.now));
         }
-        self.now = captured.at;
+        self.last_frame = captured.at;
+        // Time may have gone on without a frame while this one was on its way.
+        self.now = self.now.max(captured.at);
         let frame = &captured.frame;
         let (pipeline, latencies) = (&mut self.pipeline, &mut self.latencies);
         let detections = latencies.measure(Stage::Detect, || pipeline.detect(frame))?;
@@ -121,11 +127,12 @@ impl Kiosk {
             threshold: self.decides.threshold(),
             rules: &self.rules,
             latencies,
+            is_fresh,
             liveness,
         };
         let noticed = self
             .attention
-            .look(captured.at, frame, &detections, &mut senses)?;
+            .look(self.now, frame, &detections, &mut senses)?;
         Ok(self.framed(noticed, detections))
     }
 
@@ -247,6 +254,7 @@ struct Sight<'a> {
     threshold: Threshold,
     rules: &'a RecognitionRules,
     latencies: &'a mut Latencies,
+    is_fresh: &'a dyn Fn() -> bool,
     liveness: &'a mut dyn FnMut(&Look<'_>) -> Liveness,
 }
 
@@ -279,6 +287,9 @@ impl Senses for Sight<'_> {
             Err(PipelineError::Embedder(EmbedderError::Embedding(_))) => return Ok(None),
             Err(error) => return Err(error),
         };
+        if !(self.is_fresh)() {
+            return Ok(None);
+        }
         let (gallery, threshold, rules) = (self.gallery, self.threshold, self.rules);
         let outcome = self.latencies.measure(Stage::Match, || {
             decide(gallery, threshold, rules, &probe, weight)

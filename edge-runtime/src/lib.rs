@@ -1,10 +1,22 @@
 //! The kiosk: camera, face, decision, screen.
 //!
 //! ```text
-//! Camera ─ frame ─► Kiosk ─ votes ─► Session ─ state ─► Screen ─ canvas ─► png (later: a display)
-//!                  (shared::Pipeline,            └ event ─► EventLog
-//!                   Gallery, Threshold)
+//! camera ─ frame ─► kiosk ─────────────────────────────────────────────► showing ─► screen ─► display
+//!                   attention: tracks, quality, embeds what tells something    ▲
+//!                     │ votes            ▲ liveness                             │
+//!                     └► session ────────┴─ state, events ─► live::outlets      desk ◄─ input: keys, touches
 //! ```
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`camera`] | frames from drivers and recordings; faults and recovery |
+//! | [`kiosk`], [`attention`], [`tracking`], [`decision`], [`consensus`], [`session`] | from a frame to a greeting |
+//! | [`liveness`] | whether it is a living person |
+//! | [`desk`], [`input`], [`enrollment`] | enrolling people |
+//! | [`screen`], [`showing`] | what is to be seen |
+//! | `live` | the threads of a kiosk at work |
+//! | [`event`], [`mqtt`], [`door`], [`metrics`], [`status`], [`watchdog`], [`clock`], [`log`] | what is around it |
+//! | [`config`], [`doctor`], [`self_test`] | settings, and whether the device is fit |
 //!
 //! Time enters with each frame ([`clock`]), so a recording always gives the same run. The rule above all others: a
 //! stranger is never greeted by somebody's name. [`consensus`] lets no single frame decide, [`presence`] lets no name

@@ -56,6 +56,8 @@ use screen::Drawing;
 
 /// How often the main thread looks after the others.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a scene is shown without a newer one, for each millisecond that a frame may be old.
+const SCENES: Duration = Duration::from_millis(4);
 /// How long a fault at the start stays on the screen before the process ends.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
@@ -144,6 +146,7 @@ pub(crate) fn run(plan: Plan) -> anyhow::Result<Report> {
             settings: config.screen.clone(),
             keyboard: config.desk.keyboard,
             consent_text: plan.consent_text.clone(),
+            outdated: SCENES * config.recognition.oldest_frame_ms as u32,
         };
         move || -> anyhow::Result<()> {
             let drawing = Drawing::open(drawing, &live, &words_to)?;
@@ -160,12 +163,14 @@ pub(crate) fn run(plan: Plan) -> anyhow::Result<Report> {
         let (live, stop, feed) = (live.clone(), Arc::clone(&stop), Arc::clone(&feed));
         let (open, config) = (plan.open, config.clone());
         move || -> anyhow::Result<Latencies> {
+            // Closed from here on, before anybody can be greeted.
+            live.outlets.keep_door(&config.door)?;
             let mut opened = open(&config)?;
             introduce(&config, &live.outlets, &mut opened);
             recognition::tell_started(&live.outlets, &mut opened.kiosk);
-            let rate = config.recognition.most_frames_per_second;
-            let pace = (feed, Arc::clone(&live.clock));
-            Recognition::new(opened, pace, live.outlets, live.shared, words, rate).run(&stop)
+            let frames = (feed, Arc::clone(&live.clock));
+            let rules = &config.recognition;
+            Recognition::new(opened, frames, live.outlets, live.shared, words, rules).run(&stop)
         }
     })?;
     let ended = supervise(&config, &live, &feed, (screen, recognition), &stop);
@@ -198,14 +203,11 @@ fn start(config: &Config, plan: &Plan) -> anyhow::Result<Live> {
         status.state = "starting".to_owned();
         status.camera.name = plan.camera.to_string();
         status.door = "none".to_owned();
-        status.mqtt = match mqtt {
-            Some(_) => "on".to_owned(),
-            None => "off".to_owned(),
-        };
     });
-    let outlets = Outlets::new((board, metrics, clocks), log, mqtt, judge);
+    let log = (log, config.events.names);
+    let outlets = Outlets::new((board, metrics, clocks), log, mqtt, judge)
+        .context("cannot start the record; free some memory")?;
     outlets.look_at_clocks();
-    outlets.keep_door(&config.door)?;
     let shared = Arc::new(Shared {
         scene: Latest::default(),
         hearts: Arc::default(),
@@ -339,9 +341,6 @@ fn show_to_the_end(live: &Live, error: &anyhow::Error, stop: &AtomicBool) {
         .put(Arc::new(screen::fault_scene(fault, now)));
     let begin = Instant::now();
     while begin.elapsed() < LAST_LOOK && !stop.load(Ordering::Relaxed) {
-        for part in Part::ALL {
-            live.shared.hearts.beat(part, live.outlets.clocks.now());
-        }
         std::thread::sleep(LOOK);
     }
 }

@@ -175,6 +175,16 @@ impl Default for SessionRules {
 
 impl SessionRules {
     pub(crate) fn check(&self) -> Result<(), String> {
+        for (name, found) in [
+            ("greeting_ms", self.greeting_ms),
+            ("unknown_ms", self.unknown_ms),
+        ] {
+            if found > 60_000 {
+                return Err(format!(
+                    "session.{name} = {found}, which is not from 0 to 60000"
+                ));
+            }
+        }
         self.consensus.check()?;
         self.presence.check()
     }

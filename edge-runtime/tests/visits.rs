@@ -112,7 +112,14 @@ fn whom_the_kiosk_knows_and_whom_not() {
     let told: Vec<_> = stranger[0].as_object().unwrap().keys().collect();
     assert_eq!(
         told,
-        ["at_ms", "event", "frame", "nearest_distance", "threshold"],
+        [
+            "at_ms",
+            "event",
+            "frame",
+            "nearest_distance",
+            "one_in",
+            "threshold"
+        ],
         "nothing about who it could be"
     );
     assert!(

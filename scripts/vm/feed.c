@@ -19,7 +19,14 @@ int main(int count, char **words) {
     format.fmt.pix.pixelformat = v4l2_fourcc(name[0], name[1], name[2], name[3]);
     format.fmt.pix.sizeimage = 2 * atoi(words[3]) * atoi(words[4]);
     format.fmt.pix.field = V4L2_FIELD_NONE;
-    if (device < 0 || ioctl(device, VIDIOC_S_FMT, &format) < 0) {
+    /* Whoever looks for the camera at this moment has the device for itself: try again for ten seconds. */
+    int left = 100;
+    while (device >= 0 && ioctl(device, VIDIOC_S_FMT, &format) < 0 && left-- > 0) {
+        close(device);
+        usleep(100000);
+        device = open(words[1], O_RDWR);
+    }
+    if (device < 0 || left < 0) {
         perror(words[1]);
         return 1;
     }

@@ -376,6 +376,22 @@ fn a_face_that_waits_to_be_compared_is_not_taken_for_the_next_one() {
 }
 
 #[test]
+fn unknown_from_afar_is_known_soon_from_near() {
+    let afar = Person {
+        probe: 0.0,
+        ..STRANGER
+    };
+    let mut stage = Stage::new();
+    assert_eq!(stage.run(0, 5, &[afar]).0, "llll?");
+    let (states, compared, told) = stage.run(500, 10, &[ADA]);
+    assert_eq!(
+        (states.as_str(), compared.as_str(), told.as_str()),
+        ("??????AAAA", "....000...", "A"),
+        "once a comparison names somebody, the next ones follow at once"
+    );
+}
+
+#[test]
 fn look_alikes_in_turn_are_never_greeted() {
     let mut stage = Stage::new();
     let double = Person {

@@ -384,7 +384,7 @@ fn captures(place: &str, able: Able) -> Result<(), SourceError> {
     }
     Err(refuse(
         "a node that captures no video",
-        "name another node; usher camera probe lists them",
+        "name another node (usher camera probe lists them)",
     ))
 }
 

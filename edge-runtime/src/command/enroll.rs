@@ -200,7 +200,7 @@ impl Enroll {
                     identity: done.who.to_string(),
                     name: Some(name),
                     templates: done.templates,
-                    frames,
+                    frames: Some(frames),
                 },
             )?;
         }

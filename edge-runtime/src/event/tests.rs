@@ -137,7 +137,7 @@ fn one_of_each() -> Vec<(&'static str, Happening<'static>)> {
                 identity: identity(),
                 name: Some("Ada"),
                 templates: 5,
-                frames: 60,
+                frames: Some(60),
             },
         ),
         (

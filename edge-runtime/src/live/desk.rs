@@ -14,6 +14,7 @@ use shared::quality::{Appearance, Placement, QualityLimits};
 use super::outlets::Outlets;
 use super::recognition::Word;
 use crate::camera::Captured;
+use crate::camera::feed::monotonic;
 use crate::clock::Timestamp;
 use crate::desk::guided::{Face, Glance};
 use crate::desk::keep::Kept;
@@ -52,7 +53,7 @@ impl OpenDesk {
         quality: QualityLimits,
     ) -> Result<Self, PinError> {
         let left = gate.left(&Uptime::now())?;
-        desk.set_wait(Timestamp::default(), left);
+        desk.set_wait(monotonic(), left);
         Ok(Self {
             desk,
             store,
@@ -60,6 +61,11 @@ impl OpenDesk {
             quality,
             verdicts: channel(),
         })
+    }
+
+    /// Whose consent has run out is not recognized at the desk either.
+    pub(super) fn suspend_expired(&mut self, now: WallTime) {
+        self.store.suspend_expired(now);
     }
 
     /// Whether the screen is the desk's.
@@ -188,6 +194,8 @@ impl OpenDesk {
         kiosk
             .replace_gallery(self.store.gallery().clone())
             .map_err(|error| failed(&error))?;
+        // Whose consent has run out is not greeted again for somebody else's enrollment.
+        kiosk.suspend_expired(by.at);
         let manifest = kiosk.pipeline().embedder().manifest().clone();
         let decides = kiosk.decides().point().clone();
         self.desk.judge_by(Judgement::new(&manifest, decides));
@@ -196,7 +204,7 @@ impl OpenDesk {
             identity: who.to_string(),
             name,
             templates: kept.templates(),
-            frames: 0,
+            frames: None,
         });
         Ok(())
     }

@@ -1,6 +1,11 @@
 //! Where what happened goes: the record, the broker, the door, the counts and the board; none of them holds up another.
+//!
+//! The record is written by a thread of its own: a disk or a pipe that blocks costs lines of the record, which are
+//! counted as lost, and neither a greeting nor the closing of the door.
 
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use shared::gallery::Gallery;
 use shared::gallery::consent::WallTime;
@@ -12,7 +17,7 @@ use crate::door::gpio::GpioRelay;
 use crate::door::hook::CommandHook;
 use crate::door::keeper::{self, DoorHandle, Notice};
 use crate::door::{DoorConfig, DoorError, DoorOutput, Greeting};
-use crate::event::{EventLog, Happening};
+use crate::event::{self, EventLog, Happening};
 use crate::fault::Fault;
 use crate::liveness::Liveness;
 use crate::metrics::{DecisionKind, Metrics};
@@ -30,11 +35,70 @@ pub(crate) struct Outlets {
 }
 
 struct Held {
-    log: EventLog,
+    writer: Writer,
     mqtt: Option<Mqtt>,
     door: Option<DoorHandle>,
     judge: ClockJudge,
     judged: Option<Judged>,
+}
+
+/// Lines of the record that wait to be written.
+const WAITING_LINES: usize = 1000;
+/// How long the end waits for them.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// The thread that writes the record.
+struct Writer {
+    lines: Option<SyncSender<(String, WallTime)>>,
+    ended: Option<Receiver<()>>,
+    names: bool,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    fn start(mut log: EventLog, names: bool, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let (lines, waiting) = sync_channel::<(String, WallTime)>(WAITING_LINES);
+        let (ending, ended) = sync_channel(1);
+        let lost = Arc::clone(&metrics);
+        std::thread::Builder::new()
+            .name("record".to_owned())
+            .spawn(move || {
+                let _ending = ending;
+                for (line, believed) in waiting {
+                    if let Err(error) = log.add(&line, believed) {
+                        lost.events_lost.add_one();
+                        tracing::error!("{error}");
+                    }
+                }
+            })?;
+        Ok(Self {
+            lines: Some(lines),
+            ended: Some(ended),
+            names,
+            metrics,
+        })
+    }
+
+    /// Hands a line over; never waits.
+    fn write(&self, now: Timestamp, judged: Option<&Judged>, happening: Happening<'_>) {
+        let happening = match self.names {
+            true => happening,
+            false => happening.without_name(),
+        };
+        let believed = judged.map_or(WallTime::default(), |judged| judged.believed);
+        let line = event::line(now, judged.map(|judged| judged.moment), happening);
+        let handed = line.ok().zip(self.lines.as_ref());
+        let is_lost = handed.is_none_or(|(line, lines)| lines.try_send((line, believed)).is_err());
+        if is_lost {
+            self.metrics.events_lost.add_one();
+        }
+    }
+
+    /// No more lines; what is returned tells when all are written.
+    fn end(&mut self) -> Receiver<()> {
+        self.lines = None;
+        self.ended.take().unwrap_or_else(|| sync_channel(1).1)
+    }
 }
 
 /// The frame that something was decided on.
@@ -49,26 +113,29 @@ pub(crate) struct DecidedOn {
 }
 
 impl Outlets {
-    /// Nothing has happened yet, and there is no door.
+    /// Nothing has happened yet, and there is no door. `names` says whether the record has them.
+    ///
+    /// # Errors
+    /// When there is no thread for the record.
     pub(crate) fn new(
         (board, metrics, clocks): (Arc<Board>, Arc<Metrics>, Arc<dyn Clocks>),
-        log: EventLog,
+        (log, names): (EventLog, bool),
         mqtt: Option<Mqtt>,
         judge: ClockJudge,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let held = Held {
-            log,
+            writer: Writer::start(log, names, Arc::clone(&metrics))?,
             mqtt,
             door: None,
             judge,
             judged: None,
         };
-        Self {
+        Ok(Self {
             board,
             metrics,
             clocks,
             held: Arc::new(Mutex::new(held)),
-        }
+        })
     }
 
     /// Begins to keep the door that the settings name, if there is one.
@@ -127,16 +194,13 @@ impl Outlets {
     /// Something happened.
     pub(crate) fn tell(&self, happening: Happening<'_>) {
         let (now, moment) = (self.clocks.now(), self.clocks.moment());
-        let mut held = self.held();
+        let held = self.held();
         // This very moment, as far as the clocks were believed when they were last looked at.
         let judged = held.judged.map(|judged| Judged { moment, ..judged });
         if let Some(mqtt) = &held.mqtt {
             mqtt.tell(now, judged.as_ref(), &happening);
         }
-        if let Err(error) = held.log.write(now, judged.as_ref(), happening) {
-            self.metrics.events_lost.add_one();
-            tracing::error!("{error}");
-        }
+        held.writer.write(now, judged.as_ref(), happening);
     }
 
     /// The session's events of one frame.
@@ -210,11 +274,24 @@ impl Outlets {
         }
         let mqtt = self.held().mqtt.take();
         drop(mqtt);
+        let written = self.held().writer.end();
+        // What is still to be written may be stuck; the end is not.
+        let _ = written.recv_timeout(LAST_LINES);
+    }
+
+    /// Whether the broker is there, in a word.
+    pub(crate) fn mqtt(&self) -> &'static str {
+        match &self.held().mqtt {
+            None => "off",
+            Some(mqtt) if mqtt.is_connected() => "connected",
+            Some(_) => "not connected",
+        }
     }
 
     fn set_faulty(&self) {
-        let faulty = !self.board.read(self.clocks.now()).faults.is_empty();
+        // The board is read with the lock held, so that of two threads the later one has the last word.
         let held = self.held();
+        let faulty = !self.board.read(self.clocks.now()).faults.is_empty();
         if let Some(mqtt) = &held.mqtt {
             mqtt.set_problem(faulty);
         }

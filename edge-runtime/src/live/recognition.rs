@@ -1,5 +1,6 @@
 //! The recognition's thread: frames and inputs in, what is to be seen and what happened out.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -13,6 +14,7 @@ use super::scene::{Marks, Scene};
 use super::{Opened, Shared};
 use crate::camera::Captured;
 use crate::camera::feed::{Clock, Feed, FeedState};
+use crate::camera::recorder::Announcement;
 use crate::clock::Timestamp;
 use crate::event::Happening;
 use crate::fault::Fault;
@@ -21,6 +23,7 @@ use crate::kiosk::Kiosk;
 use crate::latency::{Latencies, Stage};
 use crate::liveness::Look;
 use crate::liveness::guard::Guard;
+use crate::recognition::RecognitionRules;
 use crate::session::State;
 use crate::showing::{Aim, Showing};
 use crate::status::{DecisionStatus, GalleryStatus};
@@ -55,6 +58,8 @@ pub(super) struct Recognition {
     words: Receiver<Word>,
     /// Least time from one frame that is looked at to the next.
     pace: Duration,
+    /// Age beyond which nothing is decided by a frame.
+    oldest: Duration,
     last: Option<Arc<Captured>>,
     aim: Aim,
     wall: WallTime,
@@ -62,6 +67,9 @@ pub(super) struct Recognition {
     consents_seen: Option<Timestamp>,
     last_presence: Timestamp,
     present: bool,
+    /// The flag of a recording, and whether it is up.
+    announcement: Option<PathBuf>,
+    recording: bool,
 }
 
 impl Recognition {
@@ -71,7 +79,7 @@ impl Recognition {
         outlets: Outlets,
         shared: Arc<Shared>,
         words: Receiver<Word>,
-        frames_per_second: f64,
+        rules: &RecognitionRules,
     ) -> Self {
         let now = clock();
         Self {
@@ -83,7 +91,8 @@ impl Recognition {
             outlets,
             shared,
             words,
-            pace: Duration::from_secs_f64(1.0 / frames_per_second),
+            pace: Duration::from_secs_f64(1.0 / rules.most_frames_per_second),
+            oldest: Duration::from_millis(rules.oldest_frame_ms),
             last: None,
             aim: Aim::default(),
             wall: WallTime::default(),
@@ -91,6 +100,8 @@ impl Recognition {
             consents_seen: None,
             last_presence: now,
             present: false,
+            announcement: Announcement::place(),
+            recording: false,
         }
     }
 
@@ -149,6 +160,7 @@ impl Recognition {
             // Nobody is greeted while the desk has the screen.
             self.kiosk.idle_step(now);
             self.guard.step(now, None, None);
+            self.note_presence(now);
         } else if self.kiosk.is_decidable(&captured, now) {
             self.decide(now, &captured)?;
         } else {
@@ -161,7 +173,9 @@ impl Recognition {
     fn decide(&mut self, now: Timestamp, captured: &Captured) -> anyhow::Result<()> {
         let guard = &mut self.guard;
         let mut known = None;
-        let step = self.kiosk.step(captured, &mut |look| {
+        let (clock, oldest) = (&self.clock, self.oldest);
+        let is_fresh = || clock().since(captured.at) <= oldest;
+        let step = self.kiosk.step(captured, &is_fresh, &mut |look| {
             let look_of_guard = Look {
                 frame: look.frame,
                 detection: look.detection,
@@ -169,13 +183,13 @@ impl Recognition {
                 at: look.at,
                 track: look.track.number(),
             };
-            let liveness = guard.step(look.at, Some(&look_of_guard), look.named);
+            let liveness = guard.step(now, Some(&look_of_guard), look.named);
             known = Some(liveness);
             liveness
         })?;
         let liveness = match known {
             Some(liveness) => liveness,
-            None => guard.step(captured.at, None, None),
+            None => guard.step(now, None, None),
         };
         self.aim = step.aim;
         let done = (self.clock)();
@@ -190,11 +204,14 @@ impl Recognition {
             liveness,
         };
         self.outlets.session(&step.events, self.kiosk.gallery(), on);
-        self.note_presence(now, !step.detections.is_empty());
+        self.note_presence(now);
         Ok(())
     }
 
-    fn note_presence(&mut self, now: Timestamp, present: bool) {
+    /// Somebody is there from the first face until the session has forgotten the last one.
+    fn note_presence(&mut self, now: Timestamp) {
+        let at_desk = self.desk.as_ref().is_some_and(OpenDesk::is_open);
+        let present = at_desk || *self.kiosk.state() != State::Idle;
         if present {
             self.last_presence = now;
         }
@@ -207,6 +224,7 @@ impl Recognition {
         self.kiosk.idle_step(now);
         self.guard.step(now, None, None);
         self.aim = Aim::default();
+        self.note_presence(now);
         if let Some(desk) = &mut self.desk {
             desk.tick(now, self.wall, &mut self.kiosk, &self.outlets);
         }
@@ -229,9 +247,20 @@ impl Recognition {
         }
         self.looked_after = Some(now);
         self.wall = self.outlets.look_at_clocks();
+        let recording = self
+            .announcement
+            .as_deref()
+            .is_some_and(Announcement::is_up);
+        if std::mem::replace(&mut self.recording, recording) != recording {
+            self.outlets
+                .tell(Happening::Recording { active: recording });
+        }
         if due(self.consents_seen, CONSENTS) {
             self.consents_seen = Some(now);
             let expired = self.kiosk.suspend_expired(self.wall);
+            if let Some(desk) = &mut self.desk {
+                desk.suspend_expired(self.wall);
+            }
             if expired > 0 {
                 tracing::warn!(
                     people = expired,
@@ -258,7 +287,9 @@ impl Recognition {
             one_in: decides.one_in().map(|one_in| one_in as u64),
         };
         let state = self.showing((self.clock)());
+        let mqtt = self.outlets.mqtt();
         self.outlets.board.update(|board| {
+            board.mqtt = mqtt.to_owned();
             board.state = word(&state).to_owned();
             board.camera.working = status.state == FeedState::Running;
             if let Some(negotiated) = &status.negotiated {
@@ -293,6 +324,7 @@ impl Recognition {
     fn publish(&mut self, now: Timestamp) {
         let judged = self.outlets.judged();
         self.shared.scene.put(Arc::new(Scene {
+            at: now,
             showing: self.showing(now),
             aim: self.aim,
             marks: Marks {
@@ -301,6 +333,7 @@ impl Recognition {
                     judged.standing == crate::clock::judge::Standing::Doubtful
                 }),
                 operator: self.desk.as_ref().is_some_and(OpenDesk::is_unlocked),
+                recording: self.recording,
             },
             last_presence: match self.desk.as_ref().is_some_and(OpenDesk::is_open) {
                 true => now,

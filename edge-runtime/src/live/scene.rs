@@ -6,6 +6,8 @@ use crate::showing::{Aim, Showing};
 /// One state of affairs, drawn again and again with the newest frame until the next one comes.
 #[derive(Clone, Debug)]
 pub(super) struct Scene {
+    /// When it was so.
+    pub(super) at: Timestamp,
     /// What is to be seen.
     pub(super) showing: Showing,
     /// Where the face is.
@@ -25,4 +27,6 @@ pub(super) struct Marks {
     pub(super) clock_unset: bool,
     /// An operator has unlocked the desk.
     pub(super) operator: bool,
+    /// An operator records what the camera sees.
+    pub(super) recording: bool,
 }

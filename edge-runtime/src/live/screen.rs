@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) settings: ScreenSettings,
     pub(super) keyboard: Layout,
     pub(super) consent_text: String,
+    /// How long a scene is shown when no newer one comes.
+    pub(super) outdated: Duration,
 }
 
 /// The thread's own things.
@@ -56,7 +58,7 @@ pub(super) struct Drawing {
     told: Receiver<input::Told>,
     _devices: Option<Devices>,
     frame: Option<Arc<Captured>>,
-    drawn: Option<&'static str>,
+    outdated: Duration,
 }
 
 impl Drawing {
@@ -97,7 +99,7 @@ impl Drawing {
             told,
             _devices: devices,
             frame: None,
-            drawn: None,
+            outdated: plan.outdated,
         };
         drawing.draw(&Showing::Idle, Aim::default(), Marks::default(), 1.0, live)?;
         Ok(drawing)
@@ -129,7 +131,10 @@ impl Drawing {
             if let Some((newer, latest)) = live.shared.scene.wait_newer(number, wait) {
                 (number, scene) = (newer, Some(latest));
             }
-            let (showing, aim, marks, last_presence) = match &scene {
+            let current = scene
+                .as_ref()
+                .filter(|scene| !self.is_outdated(scene, (live.clock)()));
+            let (showing, aim, marks, last_presence) = match current {
                 Some(scene) => (&scene.showing, scene.aim, scene.marks, scene.last_presence),
                 None => (
                     &Showing::Idle,
@@ -198,12 +203,11 @@ impl Drawing {
             liveness_off: marks.liveness_off,
             clock_unset: marks.clock_unset,
             operator: marks.operator,
-            recording: false,
+            recording: marks.recording,
             brightness: dark,
         };
         let begin = Instant::now();
         let view = showing.view(self.frame.as_ref().map(|captured| &captured.frame), aim);
-        let name = view.name();
         let canvas = self.screen.draw(&view, &chrome);
         let drawn = begin.elapsed();
         self.display.show(canvas)?;
@@ -211,8 +215,12 @@ impl Drawing {
         metrics.took(Stage::Draw, drawn);
         metrics.took(Stage::Show, begin.elapsed().saturating_sub(drawn));
         live.shared.note_drawn(drawn);
-        self.drawn = Some(name);
         Ok(())
+    }
+
+    /// Whether nobody has said for long that it is still so: a name would outlive its face.
+    fn is_outdated(&self, scene: &Scene, now: Timestamp) -> bool {
+        !matches!(scene.showing, Showing::Fault(_)) && now.since(scene.at) > self.outdated
     }
 
     /// Passes on what was told: keys as they are, touches by what is shown there.
@@ -270,6 +278,7 @@ fn turn(rotation: Rotation) -> Turn {
 /// A fault on the screen, for a start that failed.
 pub(super) fn fault_scene(fault: Fault, now: Timestamp) -> Scene {
     Scene {
+        at: now,
         showing: Showing::Fault(fault),
         aim: Aim::default(),
         marks: Marks::default(),

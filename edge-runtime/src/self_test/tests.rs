@@ -43,9 +43,9 @@ fn a_sound_device_passes_and_another_reference_is_refused() {
         change(&mut reference);
         std::fs::write(&path, toml::to_string(&reference).unwrap()).unwrap();
     };
-    with(&|reference| reference.samples[5] += 0.9 * TOLERANCE);
+    with(&|reference| reference.samples[5] += 9e-5);
     assert_eq!(run(&mut pipeline, &manifest).unwrap(), Passed::All);
-    with(&|reference| reference.samples[5] += 1.5 * TOLERANCE);
+    with(&|reference| reference.samples[5] += 1.5e-4);
     let error = run(&mut pipeline, &manifest).unwrap_err();
     assert!(
         matches!(error, SelfTestError::OtherThanReference { place: 80, .. }),

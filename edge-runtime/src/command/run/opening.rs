@@ -57,7 +57,7 @@ impl Holding {
 impl Opening {
     /// Detector and embedder.
     pub(super) fn pipeline(&self, config: &Config) -> anyhow::Result<Pipeline> {
-        let detector = detector(&config.kiosk.detector)?;
+        let detector = detector(&config.kiosk.detector())?;
         let embedder = Embedder::load(&config.kiosk.model)?;
         tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
         Ok(Pipeline::new(detector, embedder))

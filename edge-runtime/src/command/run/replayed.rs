@@ -14,6 +14,7 @@ use crate::kiosk::{Kiosk, Step};
 use crate::latency::Stage;
 use crate::liveness::Liveness;
 use crate::screen::png::PngScreen;
+use crate::screen::settings::ScreenSettings;
 use crate::screen::{Chrome, Screen, View};
 use crate::session::State;
 
@@ -40,7 +41,16 @@ impl Replayed {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<()> {
         let size = super::canvas_size(config);
         let mut output = Output {
-            screen: Screen::new(size.width, size.height)?,
+            // Without what moves by itself, so that the same recording gives the same pictures.
+            screen: Screen::with(
+                size.width,
+                size.height,
+                &ScreenSettings {
+                    motion: false,
+                    burn_in_shift_px: 0,
+                    ..config.screen.clone()
+                },
+            )?,
             files: PngScreen::open(&self.folder)?,
             events: EventLog::open(&config.events, now())?,
             now: Timestamp::default(),
@@ -88,7 +98,7 @@ impl Replayed {
         let mut shown: Option<State> = None;
         while let Some(captured) = camera.next_frame()? {
             (output.now, output.frame) = (captured.at, captured.number);
-            let step = kiosk.step(&captured, &mut |_| Liveness::Off)?;
+            let step = kiosk.step(&captured, &|| true, &mut |_| Liveness::Off)?;
             for event in &step.events {
                 let happening = Happening::of(event, kiosk.gallery(), captured.number);
                 output.events.write(captured.at, None, happening)?;
