@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::embedding::{Embedding, EmbeddingError};
-use crate::inference::{InferenceError, OnnxModel};
+use crate::inference::{InferenceError, OnnxFile, OnnxModel};
 use crate::manifest::{ManifestError, ModelManifest};
 use crate::model_id::sha256_hex;
 use crate::normalize::FaceTensor;
@@ -125,12 +125,14 @@ impl Embedder {
             });
         }
         let side = manifest.preprocessing.side_px as usize;
-        let model = OnnxModel::load(&bytes, &[1, 3, side, side]).map_err(|source| {
-            EmbedderError::Model {
-                path: path.clone(),
-                source,
-            }
-        })?;
+        let model_error = |source| EmbedderError::Model {
+            path: path.clone(),
+            source,
+        };
+        let file = OnnxFile::parse(&bytes).map_err(model_error)?;
+        // Before the network is made ready: the largest is 300 MB.
+        drop(bytes);
+        let model = file.prepare(&[1, 3, side, side]).map_err(model_error)?;
         check_shapes(&manifest, &model, &path)?;
         Ok(Embedder { manifest, model })
     }

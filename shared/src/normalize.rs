@@ -14,7 +14,7 @@ pub struct FaceTensor {
 impl FaceTensor {
     /// A tensor of 3 x side x side values.
     pub(crate) fn from_planes(side_px: u32, values: Vec<f32>) -> FaceTensor {
-        debug_assert_eq!(values.len(), 3 * (side_px as usize).pow(2));
+        assert_eq!(values.len(), 3 * (side_px as usize).pow(2));
         FaceTensor { side_px, values }
     }
 

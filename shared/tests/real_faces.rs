@@ -75,6 +75,41 @@ fn finds_what_opencv_finds() {
     eprintln!("farthest from OpenCV: {farthest:.2} input pixels");
 }
 
+/// A frame's network input has the frame's aspect; black added by hand makes it a square. The
+/// faces stay where they are: padding tells the network nothing but at the frame's very border.
+#[test]
+fn a_frame_of_any_aspect_is_seen_as_in_a_square() {
+    let (Some(yunet), Some(demo)) = (yunet(), data("demo")) else {
+        return;
+    };
+    let mut detector = Detector::load(&yunet, DEFAULT_SIDE_PX).unwrap();
+    let mut farthest = 0.0_f32;
+    for picture_of in BY_OPENCV.chunk_by(|a, b| a.0 == b.0) {
+        let name = picture_of[0].0;
+        let frame = picture::read(&demo.join(name)).unwrap();
+        let (width, height) = (frame.width_px() as usize, frame.height_px() as usize);
+        let side = width.max(height);
+        let mut rgb = vec![0; side * side * 3];
+        let rows = rgb.chunks_exact_mut(side * 3);
+        for (row, pixels) in rows.zip(frame.rgb().chunks_exact(width * 3)) {
+            row[..width * 3].copy_from_slice(pixels);
+        }
+        let square = Frame::new(side as u32, side as u32, rgb).unwrap();
+        let [found, expected] = [&frame, &square].map(|frame| detector.detect(frame).unwrap());
+        assert_eq!(found.len(), expected.len(), "{name}");
+        let input_px = side as f32 / DEFAULT_SIDE_PX as f32;
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found.score - expected.score).abs() < 0.01, "{name}");
+            for (a, b) in found.landmarks.0.iter().zip(&expected.landmarks.0) {
+                let off = (a.x - b.x).hypot(a.y - b.y) / input_px;
+                farthest = farthest.max(off);
+                assert!(off < 0.5, "{name}: {a:?} {b:?}");
+            }
+        }
+    }
+    eprintln!("farthest from the square's: {farthest:.3} input pixels");
+}
+
 #[test]
 fn one_file_runs_at_other_sides() {
     let (Some(yunet), Some(demo)) = (yunet(), data("demo")) else {

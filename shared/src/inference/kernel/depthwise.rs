@@ -192,14 +192,17 @@ unsafe fn pixel_vector<V: Vector, const PART: bool>(
     let count = channels - channel;
     // SAFETY: the caller's contract: taps, channels and pixel exist.
     unsafe {
-        let mut sum = V::load(work.bias.as_ptr().add(channel));
+        let mut sum = V::load(work.bias.as_ptr().wrapping_add(channel));
         let first = taps.row * work.kernel[1] + taps.column;
-        let mut weights = work.weights.as_ptr().add(first * channels + channel);
-        let mut input = work.input.as_ptr().add(taps.input + channel);
+        let mut weights = work
+            .weights
+            .as_ptr()
+            .wrapping_add(first * channels + channel);
+        let mut input = work.input.as_ptr().wrapping_add(taps.input + channel);
         for _ in 0..taps.rows {
             for k in 0..taps.columns {
-                let weight = load::<V, PART>(weights.add(k * channels), count);
-                let number = load::<V, PART>(input.add(k * channels), count);
+                let weight = load::<V, PART>(weights.wrapping_add(k.wrapping_mul(channels)), count);
+                let number = load::<V, PART>(input.wrapping_add(k.wrapping_mul(channels)), count);
                 sum = sum.plus_product(number, weight);
             }
             weights = weights.wrapping_add(work.kernel[1] * channels);
@@ -207,7 +210,11 @@ unsafe fn pixel_vector<V: Vector, const PART: bool>(
         }
         let at = (row * work.columns + column) * channels + channel;
         let finish = Finish::<V>::of(work.ramp, channel);
-        store::<V, PART>(finish.of_sum(sum), work.output.as_mut_ptr().add(at), count);
+        store::<V, PART>(
+            finish.of_sum(sum),
+            work.output.as_mut_ptr().wrapping_add(at),
+            count,
+        );
     }
 }
 
@@ -261,25 +268,31 @@ unsafe fn strip<V: Vector, const ROWS: usize, const STRIDE: usize, const PART: b
         let from = work
             .weights
             .as_ptr()
-            .add(taps.row * SIDE * channels + channel);
+            .wrapping_add(taps.row * SIDE * channels + channel);
         for i in 0..ROWS {
             for k in 0..SIDE {
-                weights[i][k] = load::<V, PART>(from.add((i * SIDE + k) * channels), count);
+                weights[i][k] = load::<V, PART>(
+                    from.wrapping_add((i * SIDE + k).wrapping_mul(channels)),
+                    count,
+                );
             }
         }
-        let bias = V::load(work.bias.as_ptr().add(channel));
+        let bias = V::load(work.bias.as_ptr().wrapping_add(channel));
         let finish = Finish::<V>::of(work.ramp, channel);
         let line = work.width * channels;
-        let mut from = work.input.as_ptr().add(taps.input + channel);
+        let mut from = work.input.as_ptr().wrapping_add(taps.input + channel);
         let at = (row * work.columns + columns.start) * channels + channel;
-        let mut to = work.output.as_mut_ptr().add(at);
+        let mut to = work.output.as_mut_ptr().wrapping_add(at);
         let mut left = columns.len();
         while left >= TILE {
             let mut sums = [bias; TILE];
             for i in 0..ROWS {
                 for k in 0..SIDE {
                     for t in 0..TILE {
-                        let number = from.add(i * line + (t * STRIDE + k) * channels);
+                        let number = from.wrapping_add(
+                            i.wrapping_mul(line)
+                                .wrapping_add((t * STRIDE + k).wrapping_mul(channels)),
+                        );
                         let number = load::<V, PART>(number, count);
                         sums[t] = sums[t].plus_product(number, weights[i][k]);
                     }
@@ -287,7 +300,7 @@ unsafe fn strip<V: Vector, const ROWS: usize, const STRIDE: usize, const PART: b
             }
             for t in 0..TILE {
                 let sum = finish.of_sum(sums[t]);
-                store::<V, PART>(sum, to.wrapping_add(t * channels), count);
+                store::<V, PART>(sum, to.wrapping_add(t.wrapping_mul(channels)), count);
             }
             from = from.wrapping_add(TILE * STRIDE * channels);
             to = to.wrapping_add(TILE * channels);
@@ -297,7 +310,12 @@ unsafe fn strip<V: Vector, const ROWS: usize, const STRIDE: usize, const PART: b
             let mut sum = bias;
             for i in 0..ROWS {
                 for k in 0..SIDE {
-                    let number = load::<V, PART>(from.add(i * line + k * channels), count);
+                    let number = load::<V, PART>(
+                        from.wrapping_add(
+                            i.wrapping_mul(line).wrapping_add(k.wrapping_mul(channels)),
+                        ),
+                        count,
+                    );
                     sum = sum.plus_product(number, weights[i][k]);
                 }
             }

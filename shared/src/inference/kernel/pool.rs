@@ -35,20 +35,23 @@ pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
                     let from = work
                         .input
                         .as_ptr()
-                        .add((y * work.width + x) * channels + channel);
+                        .wrapping_add((y * work.width + x) * channels + channel);
                     let mut largest = some::<V>(from, count);
                     for row in 0..high {
                         for column in 0..wide {
-                            let at = (row * work.width + column) * channels;
-                            largest = largest.max(some::<V>(from.add(at), count));
+                            let at = row
+                                .wrapping_mul(work.width)
+                                .wrapping_add(column)
+                                .wrapping_mul(channels);
+                            largest = largest.max(some::<V>(from.wrapping_add(at), count));
                         }
                     }
-                    put(largest, to.add(channel), count);
+                    put(largest, to.wrapping_add(channel), count);
                 }
                 channel += V::LANES;
             }
             // SAFETY: at most one past the output's end.
-            to = unsafe { to.add(channels) };
+            to = unsafe { to.wrapping_add(channels) };
         }
     }
 }
@@ -85,11 +88,11 @@ pub(super) unsafe fn sum<V: Vector>(work: &mut Sum<'_>) {
                 let count = V::LANES.min(channels - channel);
                 // SAFETY: the work's promises: both pixels exist.
                 unsafe {
-                    let one = some::<V>(work.one.as_ptr().add(at + channel), count);
-                    let other = some::<V>(work.other.as_ptr().add(other + channel), count);
+                    let one = some::<V>(work.one.as_ptr().wrapping_add(at + channel), count);
+                    let other = some::<V>(work.other.as_ptr().wrapping_add(other + channel), count);
                     put(
                         one.plus(other),
-                        work.output.as_mut_ptr().add(at + channel),
+                        work.output.as_mut_ptr().wrapping_add(at + channel),
                         count,
                     );
                 }

@@ -135,6 +135,8 @@ unsafe fn pixels<V: Vector, const W: usize>(
 const fn tallest<V: Vector>(vectors: usize) -> usize {
     match vectors {
         1 => 12,
+        // Twelve would fit, too, but a compiler that optimizes little does not unroll so much.
+        2 if V::WIDTH == 4 => 8,
         _ => 6 * V::WIDTH / vectors,
     }
 }
@@ -153,31 +155,42 @@ unsafe fn tile<V: Vector, const W: usize, const P: usize>(
     if P > tallest::<V>(W) {
         return; // Never: no code for tiles that are not asked for.
     }
+    // Pointers wrap, and so do the sums behind them: checked ones, which little optimized builds
+    // have, take several times as long as the arithmetic.
     // SAFETY: the work's promises: input, weights, bias and output hold all that is indexed here.
     unsafe {
         let mut sums = [[V::splat(0.0); W]; P];
         for p in 0..P {
             for j in 0..W {
-                sums[p][j] = V::load(work.bias.as_ptr().add(panel.channel + j * V::LANES));
+                sums[p][j] = V::load(
+                    work.bias
+                        .as_ptr()
+                        .wrapping_add(panel.channel + j * V::LANES),
+                );
             }
         }
         let mut weights = panel.weights;
-        let mut segment = work.input.add(row * work.row + column * work.pixel);
+        let mut segment = work
+            .input
+            .wrapping_add(row * work.row + column * work.pixel);
         for _ in 0..work.segments {
-            for i in 0..work.depth {
+            let mut number_at = segment;
+            for _ in 0..work.depth {
                 let mut line = [V::splat(0.0); W];
                 for j in 0..W {
-                    line[j] = V::load(weights.add(j * V::LANES));
+                    line[j] = V::load(weights.wrapping_add(j * V::LANES));
                 }
-                weights = weights.add(W * V::LANES);
+                weights = weights.wrapping_add(W * V::LANES);
                 for p in 0..P {
-                    let number = V::splat(*segment.add(p * work.pixel + i));
+                    let number = number_at.wrapping_add(p.wrapping_mul(work.pixel));
+                    let number = V::splat(number.read_unaligned());
                     for j in 0..W {
                         sums[p][j] = sums[p][j].plus_product(number, line[j]);
                     }
                 }
+                number_at = number_at.wrapping_add(1);
             }
-            segment = segment.add(work.segment);
+            segment = segment.wrapping_add(work.segment);
         }
         // Loops so small that the compiler unrolls them all: what is indexed by a loop that it keeps
         // would lie in memory instead of registers, all the time.
@@ -193,7 +206,7 @@ unsafe fn tile<V: Vector, const W: usize, const P: usize>(
             Ramp::PRelu(slopes) => {
                 let mut line = [V::splat(0.0); W];
                 for j in 0..W {
-                    line[j] = V::load(slopes.as_ptr().add(panel.channel + j * V::LANES));
+                    line[j] = V::load(slopes.as_ptr().wrapping_add(panel.channel + j * V::LANES));
                 }
                 for p in 0..P {
                     for j in 0..W {
@@ -205,28 +218,32 @@ unsafe fn tile<V: Vector, const W: usize, const P: usize>(
         let at = (row * work.columns + column) * work.channels + panel.channel;
         let last = (W - 1) * V::LANES;
         if let Some(added) = work.added {
-            let added = added.as_ptr().add(at);
+            let added = added.as_ptr().wrapping_add(at);
             for p in 0..P {
-                let added = added.add(p * work.channels);
+                let added = added.wrapping_add(p.wrapping_mul(work.channels));
                 for j in 0..W - 1 {
-                    sums[p][j] = sums[p][j].plus(V::load(added.add(j * V::LANES)));
+                    sums[p][j] = sums[p][j].plus(V::load(added.wrapping_add(j * V::LANES)));
                 }
-                sums[p][W - 1] = sums[p][W - 1].plus(V::load_part(added.add(last), panel.tail));
+                sums[p][W - 1] =
+                    sums[p][W - 1].plus(V::load_part(added.wrapping_add(last), panel.tail));
             }
         }
-        let to = work.output.as_mut_ptr().add(at);
+        let to = work.output.as_mut_ptr().wrapping_add(at);
         if panel.tail == V::LANES {
             for p in 0..P {
                 for j in 0..W {
-                    sums[p][j].store(to.add(p * work.channels + j * V::LANES));
+                    sums[p][j].store(to.wrapping_add(p.wrapping_mul(work.channels) + j * V::LANES));
                 }
             }
         } else {
             for p in 0..P {
                 for j in 0..W - 1 {
-                    sums[p][j].store(to.add(p * work.channels + j * V::LANES));
+                    sums[p][j].store(to.wrapping_add(p.wrapping_mul(work.channels) + j * V::LANES));
                 }
-                sums[p][W - 1].store_part(to.add(p * work.channels + last), panel.tail);
+                sums[p][W - 1].store_part(
+                    to.wrapping_add(p.wrapping_mul(work.channels) + last),
+                    panel.tail,
+                );
             }
         }
     }

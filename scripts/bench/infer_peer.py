@@ -1,0 +1,132 @@
+"""The rounds of scripts/bench-infer in which our program and onnxruntime take turns on one network; prints JSON.
+
+    infer_peer.py PROGRAM ONNX EXTENTS [--pixels] [--rounds N] [--runs N]
+
+EXTENTS as 1,3,112,112. The input is the same for both: from -1 to 1, or from 0 to 255 with --pixels. CPU time of a run
+counts, which others on the machine change least. One thread each.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"  # before numpy is loaded
+import numpy  # noqa: E402
+import onnxruntime  # noqa: E402
+
+SEED = 5
+WARMING = 5  # runs before the first that counts
+
+
+class OnnxRuntime:
+    """The peer."""
+
+    def __init__(self, network, values):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
+        options.log_severity_level = 4  # YuNet's file names the shapes of 640 px, and warns of each
+        began = time.process_time()
+        self.session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        self.load = time.process_time() - began
+        self.feed = {self.session.get_inputs()[0].name: values}
+
+    def outputs(self):
+        return numpy.concatenate([output.ravel() for output in self.session.run(None, self.feed)])
+
+    def runs(self, count):
+        """CPU seconds of each run."""
+        times = []
+        for _ in range(count):
+            began = time.process_time()
+            self.session.run(None, self.feed)
+            times.append(time.process_time() - began)
+        return times
+
+
+class Ours:
+    """Our program with the network loaded, waiting for how often to run."""
+
+    def __init__(self, program, network, extents, values, folder):
+        folder = Path(folder)
+        (folder / "network.onnx").write_bytes(network)
+        values.tofile(folder / "input")
+        self.made = folder / "outputs"
+        command = [program, folder / "network.onnx", ",".join(map(str, extents)), folder / "input", self.made]
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        instructions, load, held, most = self.line().rsplit(" ", 3)
+        self.instructions, self.load, self.held, self.most = instructions, float(load), int(held), int(most)
+
+    def line(self):
+        said = self.process.stdout.readline()
+        if not said:
+            sys.exit("infer_peer: our program ended early; what it said is above")
+        return said.strip()
+
+    def runs(self, count):
+        print(count, file=self.process.stdin, flush=True)
+        return [float(number) for number in self.line().split()]
+
+    def outputs(self):
+        return numpy.fromfile(self.made, numpy.float32)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def shaped(network, extents):
+    """A detector's file is written for 640 x 640; its two extents become others, the same length in protobuf."""
+    for extent in extents[2:]:
+        varint = bytes([extent & 0x7F | 0x80, extent >> 7])
+        network = network.replace(b"\x0a\x03\x08\x80\x05", b"\x0a\x03\x08" + varint, 1)
+    return network
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("network", type=Path)
+    parser.add_argument("extents", type=lambda text: [int(extent) for extent in text.split(",")])
+    parser.add_argument("--pixels", action="store_true")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=20)
+    options = parser.parse_args()
+    generator = numpy.random.default_rng(SEED)
+    values = generator.random(options.extents, numpy.float32)
+    values = values * 255 if options.pixels else values * 2 - 1
+    network = options.network.read_bytes()
+    if options.pixels:
+        network = shaped(network, options.extents)
+    peer = OnnxRuntime(network, values)
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Ours(options.program, network, options.extents, values, folder)
+        peer.runs(WARMING)
+        expected = peer.outputs()
+        ours.runs(WARMING)
+        times = {"ours": [], "peer": []}
+        for _ in range(options.rounds):
+            times["ours"] += ours.runs(options.runs)
+            times["peer"] += peer.runs(options.runs)
+        found = ours.outputs()
+        ours.close()
+    print(json.dumps({
+        "instructions": ours.instructions,
+        "version": onnxruntime.__version__,
+        "ours": float(numpy.median(times["ours"])),
+        "peer": float(numpy.median(times["peer"])),
+        "load": ours.load,
+        "peer load": peer.load,
+        "held": ours.held,
+        "most": ours.most,
+        "off": float(abs(found - expected).max() / abs(expected).max()),
+    }))
+
+
+if __name__ == "__main__":
+    main()
