@@ -50,8 +50,7 @@ pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
                 }
                 channel += V::LANES;
             }
-            // SAFETY: at most one past the output's end.
-            to = unsafe { to.wrapping_add(channels) };
+            to = to.wrapping_add(channels);
         }
     }
 }
