@@ -340,7 +340,6 @@ fn recordings_are_made_whole_or_not_at_all() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     for arguments in [
-        &["run"][..],
         &[
             "enroll",
             "Ada",
@@ -352,13 +351,13 @@ fn wrong_usage_is_told_from_failure() {
             "g",
             "--model",
             "m",
-        ],
+        ][..],
         &[
             "run",
             "--camera",
             "replay:a",
             "--screen",
-            "window",
+            "vga",
             "--gallery",
             "g",
             "--model",

@@ -8,7 +8,7 @@ use shared::gallery::consent::WallTime;
 use shared::gallery::options::{Asking, KeyOptions, Keys};
 
 use super::sealing::now;
-use crate::config::Config;
+use crate::config::{Config, Parts};
 use crate::doctor::{Check, Level, devices, files, machine, trust};
 use crate::self_test;
 
@@ -25,13 +25,13 @@ pub(super) struct Doctor {
     /// The kiosk's settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The model's manifest
-    #[arg(long, value_name = "FILE", default_value = "models/usher-small.toml")]
-    model: PathBuf,
-    /// The face detector
-    #[arg(long, value_name = "FILE", default_value = "models/yunet.onnx")]
-    detector: PathBuf,
-    /// The gallery to look over
+    /// The model's manifest [default: kiosk.model of the settings, without them models/usher-small.toml]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The face detector [default: kiosk.detector of the settings, else yunet.onnx beside the model]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// The gallery to look over [default: kiosk.gallery of the settings]
     #[arg(long, value_name = "FILE")]
     gallery: Option<PathBuf>,
     #[command(flatten)]
@@ -84,21 +84,23 @@ impl Doctor {
                 Config::default()
             }
         };
+        let parts = self.parts(&config);
         let root = Path::new("/");
         let has_desktop = std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty());
         checks.extend([devices::camera(root), devices::screen(root, has_desktop)]);
-        let (networks, pipeline) = trust::networks(&self.model, &self.detector);
+        let (networks, pipeline) = trust::networks(&parts.model, &parts.detector());
         checks.extend(networks);
         let model = pipeline
             .as_ref()
             .map(|pipeline| pipeline.embedder().manifest().model_id());
         if let (true, Some(mut pipeline)) = (self.write_self_test, pipeline) {
-            checks.push(match self_test::write(&mut pipeline, &self.model) {
+            checks.push(match self_test::write(&mut pipeline, &parts.model) {
                 Ok(path) => Check::ok("reference", format!("{} written", path.display())),
                 Err(error) => Check::failed("reference", &error),
             });
         }
-        let newest = self.gallery(&mut checks, model.as_ref());
+        let gallery = (self.gallery.is_some() || self.config.is_some()).then_some(&parts.gallery);
+        let newest = self.gallery(gallery, &mut checks, model.as_ref());
         checks.push(machine::clock(&config.clock, newest));
         self.files(&mut checks, &config);
         checks.extend([
@@ -110,13 +112,32 @@ impl Doctor {
         checks
     }
 
+    /// What the kiosk is made of: by the options, else by the settings, else what a checkout has.
+    fn parts(&self, config: &Config) -> Parts {
+        let mut parts = config.kiosk.clone();
+        if self.config.is_none() {
+            parts.model = "models/usher-small.toml".into();
+        }
+        for (option, setting) in [
+            (&self.model, &mut parts.model),
+            (&self.detector, &mut parts.detector),
+            (&self.gallery, &mut parts.gallery),
+        ] {
+            if let Some(path) = option {
+                *setting = path.clone();
+            }
+        }
+        parts
+    }
+
     /// Adds what concerns the gallery; the time of its newest record.
     fn gallery(
         &self,
+        path: Option<&PathBuf>,
         checks: &mut Vec<Check>,
         model: Option<&shared::model_id::ModelId>,
     ) -> WallTime {
-        let Some(path) = &self.gallery else {
+        let Some(path) = path else {
             checks.push(Check::warn(
                 "gallery",
                 "none was named",
@@ -149,6 +170,9 @@ impl Doctor {
         }
         if !config.mqtt.password_file.as_os_str().is_empty() {
             checks.push(files::private("mqtt", &config.mqtt.password_file));
+        }
+        if config.desk.pin_file.exists() {
+            checks.push(files::private("operators", &config.desk.pin_file));
         }
         let folder = self.gallery.as_deref().and_then(Path::parent);
         checks.push(files::room(folder.unwrap_or(Path::new("."))));

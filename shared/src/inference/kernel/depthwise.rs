@@ -1,4 +1,8 @@
 //! Convolutions of each channel by itself: the loops. Vectors lie along the channels.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "indices into several arrays of one size; iterators cost registers"
+)]
 
 use std::ops::Range;
 

@@ -3,6 +3,10 @@
 //! A tile is some pixels of a row by up to [`Vector::WIDTH`] vectors of output
 //! channels, all in registers. Its sums run over segments of memory that lie in one piece: the
 //! channels of a pixel for a 1x1 kernel, for a wider one the columns of one of its rows.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "indices into several arrays of one size; iterators cost registers"
+)]
 
 use super::vector::Vector;
 use super::{Finish, Ramp};
