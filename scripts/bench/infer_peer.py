@@ -22,6 +22,7 @@ import onnxruntime  # noqa: E402
 
 SEED = 5
 WARMING = 5  # runs before the first that counts
+STARTS = 3  # of our program, of which the median load counts
 
 
 class OnnxRuntime:
@@ -105,7 +106,12 @@ def main():
         network = shaped(network, options.extents)
     peer = OnnxRuntime(network, values)
     with tempfile.TemporaryDirectory() as folder:
-        ours = Ours(options.program, network, options.extents, values, folder)
+        loads = []
+        for start in range(STARTS):
+            ours = Ours(options.program, network, options.extents, values, folder)
+            loads.append(ours.load)
+            if start < STARTS - 1:
+                ours.close()
         peer.runs(WARMING)
         expected = peer.outputs()
         ours.runs(WARMING)
@@ -120,7 +126,7 @@ def main():
         "version": onnxruntime.__version__,
         "ours": float(numpy.median(times["ours"])),
         "peer": float(numpy.median(times["peer"])),
-        "load": ours.load,
+        "load": float(numpy.median(loads)),
         "peer load": peer.load,
         "held": ours.held,
         "most": ours.most,

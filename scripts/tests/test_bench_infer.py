@@ -1,0 +1,60 @@
+"""What scripts/bench-infer makes of its measurements; nothing is downloaded, built or measured."""
+
+import importlib.machinery
+import importlib.util
+import tempfile
+import unittest
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parent.parent
+loader = importlib.machinery.SourceFileLoader("bench_infer", str(SCRIPTS / "bench-infer"))
+bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_infer", loader))
+loader.exec_module(bench)
+
+SMALL = bench.exported(SCRIPTS.parent / "models" / "usher-small.toml")
+
+
+def measured(**changes):
+    """A result that meets every goal, but for the changes."""
+    return {"instructions": "NEON", "version": "1", "ours": 0.002, "peer": 0.004, "load": 0.03, "peer load": 0.02,
+            "held": 20e6, "most": 30e6, "off": 1e-6, **changes}
+
+
+class RowsTest(unittest.TestCase):
+    def missed(self, network=SMALL, **changes):
+        table = bench.Table()
+        bench.add_rows(table, network, measured(**changes))
+        self.assertIn("onnxruntime 1", table.text())
+        return table.missed()
+
+    def test_goals_that_are_met(self):
+        self.assertEqual(self.missed(), [])
+
+    def test_every_goal_can_be_missed(self):
+        for changes in ({"peer": 0.00198}, {"off": 2e-5}, {"load": 0.051}):
+            with self.subTest(changes):
+                self.assertEqual(len(self.missed(**changes)), 1)
+
+    def test_loading_is_judged_of_usher_small_alone(self):
+        other = bench.Network("nn1", Path("nn1.onnx"), (1, 3, 220, 220), "nn1")
+        self.assertEqual(self.missed(other, load=1.0), [])
+
+
+class NetworksTest(unittest.TestCase):
+    def test_a_manifest_names_file_input_and_architecture(self):
+        self.assertEqual((SMALL.extents, SMALL.architecture), ((1, 3, 112, 112), "mobilefacenet"))
+        self.assertTrue(SMALL.file.is_file())
+
+    def test_a_folder_brings_more_networks(self):
+        if not (SCRIPTS.parent / "models" / "yunet.onnx").is_file():
+            self.skipTest("no models/yunet.onnx; run scripts/setup")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder)
+            (path / "mine.toml").write_text('name = "mine"\nonnx = "mine.onnx"\nnetwork = "nn4"\n[preprocessing]\nside_px = 96\n')
+            found = bench.networks(path)
+        self.assertEqual(found[0].name, "usher-small")
+        self.assertEqual((found[-1].file, found[-1].extents, found[-1].architecture), (path / "mine.onnx", (1, 3, 96, 96), "nn4"))
+
+
+if __name__ == "__main__":
+    unittest.main()
