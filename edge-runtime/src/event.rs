@@ -293,7 +293,7 @@ impl EventLog {
         })
     }
 
-    /// Adds a line that was made by [`line`], names and all; `believed` is the time by the device's clocks.
+    /// Adds a line that was made by [`line()`], names and all; `believed` is the time by the device's clocks.
     ///
     /// # Errors
     /// [`EventLogError`] when the line is lost.

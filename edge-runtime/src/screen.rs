@@ -5,7 +5,7 @@
 //!                 layout, words, theme        drawn, nothing else                  fade, dim   drm, fb, window, png
 //! ```
 //!
-//! [`layout`] says where things stand, for what is drawn and for what is touched. [`words`] says it in a language,
+//! [`mod@layout`] says where things stand, for what is drawn and for what is touched. [`words`] says it in a language,
 //! [`theme`] in colors that can be read. A [`display::Display`] shows the finished canvas.
 
 mod burn_in;

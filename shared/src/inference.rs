@@ -3,10 +3,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`kernel`] | arithmetic by instruction set, channels last; the one place with unsafe code |
-//! | [`memory`] | the pictures between operators, whose memory is used again |
-//! | [`operator`] | our operators, as tract knows operators |
-//! | [`rewrite`] | a network's convolutions, activations and sums become our operators |
+//! | `kernel` | arithmetic by instruction set, channels last; the one place with unsafe code |
+//! | `memory` | the pictures between operators, whose memory is used again |
+//! | `operator` | our operators, as tract knows operators |
+//! | `rewrite` | a network's convolutions, activations and sums become our operators |
 
 mod kernel;
 mod memory;

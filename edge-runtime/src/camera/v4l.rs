@@ -8,8 +8,8 @@
 //! - EINTR surfaces: the wait goes on with what is left of its time, a dequeue begins again.
 //! - It panics on text that is no UTF-8, on unknown kinds of controls and color spaces, and when closing fails other
 //!   than by ENODEV; a second panic while the first unwinds would abort the process. Every call runs inside
-//!   [`guarded`]; a stream is stopped before it is dropped, and one that cannot be stopped is forgotten instead
-//!   (4 buffers and a descriptor), at most [`MOST_STUCK`] times, after which the camera counts as lost for good.
+//!   `guarded`; a stream is stopped before it is dropped, and one that cannot be stopped is forgotten instead
+//!   (4 buffers and a descriptor), at most `MOST_STUCK` times, after which the camera counts as lost for good.
 //! - One plane a picture: cameras that only have the multiplanar interface are refused with words.
 
 use std::io;

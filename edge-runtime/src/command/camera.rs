@@ -48,7 +48,7 @@ pub(super) struct Probe {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Settings over the defaults, TOML; its section [camera] says what is wanted
+    /// Settings over the defaults, TOML; its section camera says what is wanted
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

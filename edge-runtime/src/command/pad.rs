@@ -36,7 +36,7 @@ pub(super) struct PadReport {
     /// The recordings
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The kiosk's settings; their [liveness] is what is measured
+    /// The kiosk's settings; their liveness is what is measured
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Finds the faces

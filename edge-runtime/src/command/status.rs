@@ -19,7 +19,7 @@ Examples:
 
 Exit status: 0 it runs (with faults or without), 1 it does not.")]
 pub(super) struct ShowStatus {
-    /// The kiosk's socket: [metrics] socket of its settings
+    /// The kiosk's socket: metrics socket of its settings
     #[arg(long, value_name = "PATH", default_value_os_t = MetricsConfig::default().socket)]
     socket: PathBuf,
     /// Print JSON

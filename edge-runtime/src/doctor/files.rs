@@ -38,7 +38,7 @@ fn judge_room(folder: &str, free: u64) -> Check {
     }
 }
 
-/// Whether a file can be added to in the folder of `file`, which [events] or [log] names.
+/// Whether a file can be added to in the folder of `file`, which events or log names.
 pub fn writable(name: &'static str, file: &Path) -> Check {
     let folder = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -1,7 +1,7 @@
 //! The screen-flash challenge: the kiosk's screen shows colors, and a face gives them back.
 //!
 //! The screen shows a short sequence of colors, drawn anew each time ([`sequence`]). What comes back is measured on the
-//! forehead, the nose, both cheeks and both sides of the face, against the room around it ([`response`]). It passes when
+//! forehead, the nose, both cheeks and both sides of the face, against the room around it (`response`). It passes when
 //!
 //! - the right colors came back in the right order (a recorded video shows those of another sequence or none),
 //! - strongly enough to be measured (a display that shows a face is lit by itself; of the kiosk's light it gives back

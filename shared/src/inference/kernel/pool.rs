@@ -2,7 +2,7 @@
 
 use super::vector::Vector;
 
-/// What max pooling works on, all of it checked by [`super::Kernel::max_pool`].
+/// What max pooling works on, all of it checked by `Kernel::max_pool`.
 pub(super) struct Pool<'a> {
     /// Height x width x channels.
     pub(super) input: &'a [f32],
@@ -55,7 +55,7 @@ pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
     }
 }
 
-/// What a sum works on, all of it checked by [`super::Kernel::sum`].
+/// What a sum works on, all of it checked by `Kernel::sum`.
 pub(super) struct Sum<'a> {
     /// Rows x columns x channels.
     pub(super) one: &'a [f32],

@@ -16,7 +16,7 @@ const BLOCK: usize = 32 * 1024;
 /// Such a block is a multiple of so many pixels, of which all tiles' heights are parts.
 const TOGETHER: usize = 24;
 
-/// What a product works on, all of it checked by [`super::Kernel::product`].
+/// What a product works on, all of it checked by `Kernel::product`.
 pub(super) struct Work<'a> {
     /// The first pixel's first number.
     pub(super) input: *const f32,
