@@ -319,29 +319,21 @@ impl EventLog {
         judged: Option<&Judged>,
         happening: Happening<'_>,
     ) -> Result<(), EventLogError> {
-        let moment = judged.map(|judged| judged.moment);
-        match self {
-            Self::Stdout(stdout) => line(at, moment, happening)
-                .and_then(|line| {
-                    stdout.write_all((line + "\n").as_bytes())?;
-                    stdout.flush()
-                })
-                .map_err(|source| lost(Path::new("standard output"), source)),
-            Self::File {
-                file,
-                names,
-                latest,
-            } => {
+        let (happening, believed) = match self {
+            Self::Stdout(_) => (happening, WallTime::default()),
+            Self::File { names, latest, .. } => {
+                *latest = judged.map_or(*latest, |judged| judged.believed);
                 let happening = match names {
                     true => happening,
                     false => happening.without_name(),
                 };
-                *latest = judged.map_or(*latest, |judged| judged.believed);
-                line(at, moment, happening)
-                    .and_then(|line| file.add(&line, *latest))
-                    .map_err(|source| lost(file.path(), source))
+                (happening, *latest)
             }
-        }
+        };
+        let moment = judged.map(|judged| judged.moment);
+        let line = line(at, moment, happening)
+            .map_err(|source| lost(Path::new("a line of JSON"), source))?;
+        self.add(&line, believed)
     }
 }
 
