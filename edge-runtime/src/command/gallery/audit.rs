@@ -15,6 +15,7 @@ use shared::operating_point::OperatingPoint;
 use super::super::sealing::{Held, now};
 use super::{print, print_json};
 use crate::likeness::deciding;
+use crate::recognition::RecognitionRules;
 use likeness::{Doubtful, Pair};
 
 /// Consents that run out within so many days are named.
@@ -107,6 +108,7 @@ impl Audit {
                 manifest,
                 self.operating_point.as_deref(),
                 &gallery,
+                RecognitionRules::default().fpir,
             )?),
             None => gallery.operating_point().cloned(),
         };
