@@ -141,6 +141,8 @@ fn each_thread_that_stands_still_is_noticed() {
             ));
         }
         ptrace::interrupt(frozen).unwrap();
+        // That it has stopped is told once, and must not be taken for the end of the process.
+        waitpid(frozen, Some(WaitPidFlag::__WALL)).unwrap();
         let frozen_at = Instant::now();
         // What was sent before, and until the limit is over, may still come; then silence.
         std::thread::sleep(Duration::from_millis(1500));
