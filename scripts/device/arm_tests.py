@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from toolchain import AARCH64, ROOT, X86_64, Toolchain, ToolchainError, need_tools, run
+from toolchain import AARCH64, PROFILE, ROOT, X86_64, Toolchain, ToolchainError, need_tools, run
 
 # The same set of packages and features as the program's, so that what it depends on is built once.
 PACKAGES = ["-p", "usher-shared", "-p", "usher", "--no-default-features"]
@@ -41,7 +41,7 @@ WITHIN = {"embedding": MOST_APART, "landmarks": MOST_PIXELS_APART, "whole": MOST
 
 def cargo(toolchain, command, *arguments, emulator=()):
     """Runs cargo for the toolchain's target; returns the paths of test programs that it names."""
-    full = [toolchain.cargo, command, "--locked", "--release", *PACKAGES, *toolchain.target_arguments, *arguments]
+    full = [toolchain.cargo, command, "--locked", "--profile", PROFILE, *PACKAGES, *toolchain.target_arguments, *arguments]
     done = subprocess.run(full, cwd=ROOT, env=toolchain.environment(emulator), stderr=subprocess.PIPE, text=True)
     sys.stderr.write(done.stderr if done.returncode else "")
     if done.returncode != 0:
@@ -130,7 +130,7 @@ def agreement(arm, intel):
     told = {}
     for toolchain in (arm, intel):
         cargo(toolchain, "build", "--example", "agreement")
-        program = toolchain.target_folder / "release/examples/agreement"
+        program = toolchain.target_folder / f"{PROFILE}/examples/agreement"
         began = time.monotonic()
         told[toolchain.target] = computed(program, toolchain.target.emulator(), pictures)
         instructions = told[toolchain.target]["instructions", "networks"]

@@ -31,15 +31,17 @@ import fetch  # noqa: E402  (scripts/fetch.py)
 
 # JetPack 5, Debian 11 and Ubuntu 20.04 have it; later ones run what it runs.
 GLIBC = (2, 31)
+# Of Cargo.toml: a release that is small.
+PROFILE = "device"
 DEBIAN_SOURCES = """\
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian {suite} main
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security {suite}-security main
 """
 # What Debian's Rust is made of: for the machine that builds, and for the one that it builds for.
-DEBIAN_RUST = ("rustc-web", "cargo-web", "libstd-rust-web-dev")
+DEBIAN_RUST = ("rustc-web", "cargo-web")
 DEBIAN_STD = "libstd-rust-web-dev"
 # Packages of the system, by the command or file that shows them.
-TOOLS = {"readelf": "binutils", "qemu-aarch64": "qemu-user", "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}
+TOOLS = {"readelf": "binutils", "cc": "gcc", "qemu-aarch64": "qemu-user", "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}
 
 
 class ToolchainError(Exception):
@@ -81,7 +83,8 @@ def run(command, **options):
         raise ToolchainError(f"expected to run {command[0]}, found: {error}; install it") from error
     if done.returncode != 0:
         told = (done.stderr or done.stdout).strip().splitlines()[-4:]
-        raise ToolchainError(f"expected {command[0]} to succeed, found: {' '.join(told)}; run it by hand: {' '.join(map(str, command))}")
+        by_hand = " ".join(map(str, command))
+        raise ToolchainError(f"expected {command[0]} to succeed, found: {' '.join(told)}; run it by hand: {by_hand}")
     return done.stdout
 
 
@@ -124,10 +127,10 @@ for argument; do
 done
 export ZIG_GLOBAL_CACHE_DIR='{cache}' ZIG_LOCAL_CACHE_DIR='{cache}'
 """
-COMPILE = """exec '{zig}' cc -target {name}-linux-gnu.{glibc} "$@"
-"""
-# zig takes no --fix-cortex-a53-843419, but its linker does: without it a Cortex-A53 (many a small board) may compute a
-# wrong address. So zig links once and shows the call of its linker, which is then made again with that option.
+# zig takes neither of these options, but its linker does. Without the first a Cortex-A53 (many a small board) may compute
+# a wrong address; the second keeps functions that are the same only once, a tenth of the program. So zig links once and
+# shows the call of its linker, which is then made again with them.
+LINKER_OPTIONS = {"aarch64": "--fix-cortex-a53-843419 --icf=all", "x86_64": "--icf=all"}
 LINK_AGAIN = """\
 case " $* " in *" -c "* | *" -E "* | *" -S "*) exec '{zig}' cc -target {name}-linux-gnu.{glibc} "$@" ;; esac
 shown=$(mktemp)
@@ -143,7 +146,22 @@ set -f
 set -- $(grep '^ld.lld ' "$shown" | tail -n 1)
 [ $# -gt 1 ] || exit 0
 shift
-'{zig}' ld.lld --fix-cortex-a53-843419 "$@"
+'{zig}' ld.lld {options} "$@"
+"""
+
+
+# glibc as a static library is Debian's; zig has none. gcc is shown zig's linker, for the same options.
+LINK_STATIC = """\
+#!/bin/sh
+# Links for {name} with Debian's static glibc.
+for argument; do
+    shift
+    case $argument in
+        -fuse-ld=* | -B*gcc-ld) ;;
+        *) set -- "$@" "$argument" ;;
+    esac
+done
+exec {name}-linux-gnu-gcc -B'{ld}' -fuse-ld=lld "$@"
 """
 
 
@@ -195,7 +213,8 @@ def debian_suite():
     text = Path("/etc/os-release").read_text()
     found = re.search(r"^VERSION_CODENAME=(\w+)", text, re.MULTILINE)
     if not found or not re.search(r"^ID=debian", text, re.MULTILINE):
-        raise ToolchainError("expected Debian, or a rustup that brings aarch64's standard library, found neither; rustup target add aarch64-unknown-linux-gnu")
+        raise ToolchainError("expected Debian, or a rustup that brings the target's standard library, found neither; "
+                             "rustup target add aarch64-unknown-linux-gnu")
     return found[1]
 
 
@@ -208,12 +227,11 @@ class PrivateApt:
         for name in ("lists/partial", "cache/archives/partial", "parts"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "sources.list").write_text(DEBIAN_SOURCES.format(suite=suite))
-        (folder / "status").touch()
         self.options = [
             "-o", "APT::Architecture=amd64", "-o", "APT::Architectures::=amd64", "-o", "APT::Architectures::=arm64",
-            "-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::State::status={folder}/status",
+            "-o", f"Dir::State::lists={folder}/lists", "-o", "Dir::State::status=/var/lib/dpkg/status",
             "-o", f"Dir::Cache={folder}/cache", "-o", f"Dir::Etc::sourcelist={folder}/sources.list",
-            "-o", f"Dir::Etc::sourceparts={folder}/parts", "-o", "APT::Sandbox::User=root",
+            "-o", f"Dir::Etc::sourceparts={folder}/parts", "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1",
             "-o", "Acquire::Languages=none", "-o", "APT::Install-Recommends=0",
         ]  # fmt: skip
 
@@ -225,32 +243,19 @@ class PrivateApt:
         """Downloads packages and unpacks them, without installing anything."""
         with tempfile.TemporaryDirectory(dir=self.folder) as downloads:
             run(["apt-get", "-qq", *self.options, "download", *packages], cwd=downloads)
-            for archive in sorted(Path(downloads).glob("*.deb")):
-                run(["dpkg", "-x", archive, into])
+            unpack_all(Path(downloads), into)
+
+    def unpack_with_libraries(self, packages, into):
+        """The same with all that they need and this machine lacks."""
+        command = ["apt-get", "-qq", "-y", *self.options, "--download-only", "--no-install-recommends", "install", *packages]
+        run(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        unpack_all(self.folder / "cache/archives", into)
 
 
-def missing_libraries(program, environment):
-    """Shared libraries that a program of Debian's needs and this machine lacks."""
-    told = run(["ldd", program], env=environment)
-    return re.findall(r"(\S+) => not found", told)
-
-
-# Packages by the library, should this machine lack it; those of curl, ssh and ssl come with any Debian.
-LIBRARIES = {
-    "libLLVM": "libllvm{}", "libgit2": "libgit2-{}", "libhttp_parser": "libhttp-parser{}", "libmbedtls": "libmbedtls{}",
-    "libmbedx509": "libmbedx509-{}", "libmbedcrypto": "libmbedcrypto{}", "libssh2": "libssh2-{}",
-    "libcurl": "libcurl{}", "libsqlite3": "libsqlite3-{}",
-}  # fmt: skip
-
-
-def package_of(library):
-    """libmbedtls.so.14 -> libmbedtls14, libLLVM-19.so.1 and libLLVM.so.22.1 -> libllvm19 and libllvm22."""
-    found = re.fullmatch(r"(lib[A-Za-z_]+\d*?)(?:-(\d+))?\.so\.([\d.]+)", library)
-    name = LIBRARIES.get(found[1]) if found else None
-    if name is None:
-        raise ToolchainError(f"expected every library of Debian's Rust to be known, found {library}; apt-get install cargo-web rustc-web elsewhere, and say so")
-    version = found[2] or found[3]
-    return name.format(version.split(".")[0] if found[1] == "libLLVM" else version)
+def unpack_all(folder, into):
+    """Unpacks the packages that lie in a folder."""
+    for archive in sorted(folder.glob("*.deb")):
+        run(["dpkg", "-x", archive, into])
 
 
 def debian_rust(cache, target):
@@ -265,20 +270,12 @@ def debian_rust(cache, target):
         made.mkdir()
         apt = PrivateApt(temporary / "apt", suite)
         apt.update()
-        wanted = [f"{package}:amd64" for package in DEBIAN_RUST]
-        if target.debian != "amd64":
-            wanted.append(f"{DEBIAN_STD}:{target.debian}")
-        apt.unpack(wanted, made)
+        apt.unpack_with_libraries(DEBIAN_RUST, made)
+        if target is not X86_64:
+            apt.unpack([f"{DEBIAN_STD}:{target.debian}"], made)
         environment = rust_environment(made)
-        # A library may need others in turn.
-        for _ in range(4):
-            programs = [made / "usr/bin/rustc", made / "usr/bin/cargo", *library_folder(made).glob("*.so*")]
-            lacking = {name for program in programs for name in missing_libraries(program, environment)}
-            if not lacking:
-                break
-            apt.unpack(sorted({f"{package_of(name)}:amd64" for name in lacking}), made)
         if not has_std(made / "usr/bin/rustc", target, environment):
-            raise ToolchainError(f"expected Debian's Rust to have {target.triple}, found it without; compare {DEBIAN_STD} in {suite}")
+            raise ToolchainError(f"expected Debian's Rust to have {target.triple}, found it without; see {DEBIAN_STD} in {suite}")
         shutil.rmtree(temporary / "apt")
         place.parent.mkdir(exist_ok=True)
         fetch.settle(made, place, temporary, suite)
@@ -308,11 +305,14 @@ class Toolchain:
         self.cargo = str(rust / "usr/bin/cargo") if rust else "cargo"
         self.bin = cache / "cross"
         version = ".".join(map(str, GLIBC))
-        words = {"zig": zig_folder / "zig", "name": target.name, "glibc": version, "cache": cache / "cross" / "zig"}
-        # A53 is an ARM.
-        tail = LINK_AGAIN if target is AARCH64 else COMPILE
+        words = {"zig": zig_folder / "zig", "name": target.name, "glibc": version, "cache": cache / "cross" / "zig",
+                 "options": LINKER_OPTIONS[target.name]}
         self.cc, self.ar = self.bin / f"{target.name}-cc", self.bin / f"{target.name}-ar"
-        write_wrapper(self.cc, (WRAPPER + tail).format(**words))
+        write_wrapper(self.cc, (WRAPPER + LINK_AGAIN).format(**words))
+        ld = self.bin / f"{target.name}-ld"
+        self.static_cc = self.bin / f"{target.name}-static-cc"
+        write_wrapper(ld / "ld.lld", "#!/bin/sh\nexec '{zig}' ld.lld {options} \"$@\"\n".format(**words))
+        write_wrapper(self.static_cc, LINK_STATIC.format(ld=ld, **words))
         write_wrapper(self.ar, f"#!/bin/sh\nexec '{words['zig']}' ar \"$@\"\n")
 
     @classmethod

@@ -33,7 +33,7 @@ DETECTOR = "/usr/share/usher/models/yunet.onnx"
 EDITED = {
     ("kiosk", "camera"): '"replay:/var/lib/usher/visit"',
     ("screen", "backend"): '"none"',
-    ("recognition", "oldest_frame_ms"): "60000",
+    ("recognition", "oldest_frame_ms"): "10000",
     ("session.consensus", "window_ms"): "600000",
     ("session.presence", "longest_gap_ms"): "60000",
     ("watchdog", "capture_ms"): "120000",
@@ -43,7 +43,10 @@ EDITED = {
 }
 WAIT_SECONDS = 420
 # What an installation may leave: dpkg's own records, and copies that the tools for users make.
-LEFT = re.compile(r"/(var/lib/dpkg|var/log|var/cache|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock|etc/ld\.so\.cache|proc|run/lock|tmp)")
+LEFT = re.compile(
+    r"/(var/lib/dpkg|var/log|var/cache|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock|etc/ld\.so\.cache"
+    r"|proc|run/lock|tmp)"
+)
 
 
 def base_root(target):
@@ -136,7 +139,8 @@ def edited(text):
         if (found := re.match(r"(\w+) = ", line)) and (section, found[1]) in left:
             lines[number] = f"{found[1]} = {left.pop((section, found[1]))}"
     if left:
-        raise ToolchainError(f"expected {', '.join('.'.join(key) for key in left)} in the installed settings, found none; mend EDITED in scripts/device/trial.py")
+        names = ", ".join(".".join(key) for key in left)
+        raise ToolchainError(f"expected {names} in the installed settings, found none; mend EDITED in scripts/device/trial.py")
     return "\n".join(lines) + "\n"
 
 
@@ -182,21 +186,20 @@ class Trial:
 
     def prepare(self):
         """Enrolls somebody from a recording, and makes recording and settings for the kiosk."""
-        pictures = ROOT / ".demo/pictures/barack-obama"
-        place = self.root.path("/tmp/pictures")
-        place.mkdir()
-        for name in ("obama.jpg", "obama2.jpg"):
-            shutil.copy(pictures / name, place)
-        place.chmod(0o755)
-        for picture, recording in (("obama.jpg", "enrollment"), ("obama2.jpg", "visit")):
-            self.usher("replay", "make", "--picture", f"/tmp/pictures/{picture}", "--out", f"/var/lib/usher/{recording}",
-                       "--detector", DETECTOR, "--frames", "12", "--size", "640x480")
+        place = self.root.path("/tmp/picture.jpg")
+        shutil.copy(ROOT / ".demo/pictures/barack-obama/obama.jpg", place)
+        place.chmod(0o644)
+        # The visit is slow and long: emulation is no faster.
+        for recording, frames, rate, seed in (("enrollment", 12, 10, 1), ("visit", 60, 1, 2)):
+            self.usher("replay", "make", "--picture", "/tmp/picture.jpg", "--out", f"/var/lib/usher/{recording}", "--detector", DETECTOR,
+                       "--frames", frames, "--fps", rate, "--seed", seed, "--size", "640x480")
         self.usher("enroll", "Barack Obama", "--consent", "standard", "--camera", "replay:/var/lib/usher/enrollment",
                    "--gallery", GALLERY, "--detector", DETECTOR, *MODEL)
         told = self.usher("gallery", "list", "--gallery", GALLERY)
         self.told("Barack Obama" in told, "somebody is enrolled from a recording")
         settings = self.root.path("/etc/usher/kiosk.toml")
         settings.write_text(edited(settings.read_text()))
+        self.usher("config", "check", "/etc/usher/kiosk.toml")
 
     @contextlib.contextmanager
     def running(self):
@@ -209,7 +212,9 @@ class Trial:
         notify.bind(str(place))
         notify.settimeout(1)
         shutil.chown(place, *[self.root.path("/var/lib/usher").stat().st_uid] * 2)
-        inside = self.root.as_kiosk(["env", *environment, "sh", "-c", f"umask {self.service.one('UMask')}; cd {self.service.one('WorkingDirectory')}; exec \"$@\"", "sh", *start])
+        umask, folder = self.service.one("UMask"), self.service.one("WorkingDirectory")
+        shell = ["sh", "-c", f'umask {umask}; cd {folder}; exec "$@"', "sh", *start]
+        inside = self.root.as_kiosk(["env", *environment, *shell])
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(self.root.command(inside), stdout=log, stderr=subprocess.STDOUT)
             try:
@@ -265,8 +270,9 @@ class Trial:
     def remove(self):
         """Removes: what is the owner's stays."""
         self.root.run("dpkg", "--remove", "usher")
-        gone = [place for place in ("/usr/bin/usher", "/usr/share/usher", "/usr/lib/systemd/system/usher.service") if self.root.path(place).exists()]
-        self.told(not gone, f"removed{': but there is ' + ', '.join(gone) if gone else ''}")
+        places = ("/usr/bin/usher", "/usr/share/usher", "/usr/lib/systemd/system/usher.service")
+        left = [place for place in places if self.root.path(place).exists()]
+        self.told(not left, f"removed{': but there is ' + ', '.join(left) if left else ''}")
         kept = [self.root.path(place).exists() for place in (GALLERY, KEY, "/etc/usher/kiosk.toml")]
         self.told(all(kept), "gallery, key and settings are still there")
 

@@ -76,8 +76,9 @@ class UnitTest(unittest.TestCase):
 
     def test_every_path_of_it_is_in_the_package(self):
         self.assertEqual(self.UNIT.one("ExecStart"), "/usr/bin/usher run --config /etc/usher/kiosk.toml")
-        named = re.findall(r"/usr/share/usher/drop-ins/([\w-]+\.conf)", " ".join(path.read_text() for path in (ROOT / "packaging/drop-ins").iterdir()))
-        self.assertEqual(set(named), {path.name for path in (ROOT / "packaging/drop-ins").iterdir()})
+        pieces = list((ROOT / "packaging/drop-ins").iterdir())
+        named = re.findall(r"/usr/share/usher/drop-ins/([\w-]+\.conf)", " ".join(path.read_text() for path in pieces))
+        self.assertEqual(set(named), {path.name for path in pieces})
 
     def test_exposure_is_read(self):
         self.assertEqual(package.exposure("x\n→ Overall exposure level for usher.service: 0.5 SAFE 😀\n"), 0.5)
@@ -98,7 +99,8 @@ class NoticesTest(unittest.TestCase):
                 place = Path(folder) / name
                 place.mkdir()
                 (place / "LICENSE-MIT").write_text(text)
-                packages.append({"name": name, "version": "1.0.0", "license": "MIT", "repository": None, "manifest_path": str(place / "Cargo.toml")})
+                about = {"license": "MIT", "repository": None, "manifest_path": str(place / "Cargo.toml")}
+                packages.append({"name": name, "version": "1.0.0", **about})
             linked = [(name, "1.0.0") for name in ("one", "two", "three")]
             text = notices.notices(linked, packages)
             self.assertEqual((text.count("Be nice."), text.count("Do as you like.")), (1, 1))
@@ -136,8 +138,9 @@ class PackageTest(unittest.TestCase):
                           "usr/lib/tmpfiles.d/usher.conf", "usr/lib/udev/rules.d/60-usher.rules", "etc/usher/kiosk.toml",
                           "usr/share/usher/models/yunet.onnx", "usr/share/doc/usher/copyright", "usr/share/doc/usher/crates.txt.gz"):
                 self.assertIn(f" ./{place}\n", listed + "\n")
-            field = lambda name: subprocess.run(["dpkg-deb", "--field", made, name], capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
-            self.assertEqual((field("Architecture"), field("Depends")), ("amd64", "libc6 (>= 2.30), passwd"))
+            show = ["dpkg-deb", "--field", made, "Architecture", "Depends"]
+            fields = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+            self.assertEqual(fields, "Architecture: amd64\nDepends: libc6 (>= 2.30), passwd\n")
 
     def test_the_same_twice(self):
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
