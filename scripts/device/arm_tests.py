@@ -4,6 +4,7 @@
                    without dot products
     recipe         the preprocessing's pinned bits, alignment, manifests
     galleries      the golden files of released versions
+    camera         pixels decoded and turned, by NEON too
     agreement      what shared/examples/agreement.rs computes, here and on x86-64: pixels, crops and galleries byte by
                    byte, landmarks and embeddings within what is said below
 """
@@ -30,6 +31,8 @@ TESTS = (
     ("shared", "manifest", PROCESSORS[:1]),
     ("shared", "embedding", PROCESSORS[:1]),
     ("gallery_torture", "golden", PROCESSORS[:1]),
+    ("edge_runtime", "camera::decode", PROCESSORS[:1]),
+    ("edge_runtime", "camera::orientation", PROCESSORS[:1]),
 )
 # Numbers of a unit vector: kernels sum in another order.
 MOST_APART = 1e-5

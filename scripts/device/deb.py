@@ -69,7 +69,8 @@ def depends(program):
     if unknown := [name for name in others if name not in OTHER_LIBRARIES]:
         raise ToolchainError(f"expected glibc's libraries alone, found {', '.join(unknown)}; add its package to scripts/device/deb.py")
     if program.glibc > GLIBC:
-        raise ToolchainError(f"expected glibc {GLIBC[0]}.{GLIBC[1]} to suffice, found {program.glibc_text}; scripts/cross builds such a program")
+        raise ToolchainError(f"expected glibc {GLIBC[0]}.{GLIBC[1]} to suffice, found {program.glibc_text}; "
+                             "scripts/cross builds such a program")
     version = ".".join(map(str, max(program.glibc, (2, 17))))
     packages = [f"libc6 (>= {version})", *sorted(OTHER_LIBRARIES[name] for name in others), "passwd"]
     return ", ".join(packages)
@@ -90,7 +91,8 @@ def settings(text):
                 left.remove(change)
     if left:
         where, what, _ = left[0]
-        raise ToolchainError(f"expected `{what}` in [{where}] of edge-runtime/deploy/kiosk.toml, found none; mend SETTINGS in scripts/device/deb.py")
+        raise ToolchainError(f"expected `{what}` in [{where}] of edge-runtime/deploy/kiosk.toml, found none; "
+                             "mend SETTINGS in scripts/device/deb.py")
     return "\n".join(lines) + "\n"
 
 
@@ -146,7 +148,8 @@ class Tree:
 def changelog(version, seconds):
     """Debian's form of it; what changed is in the repository."""
     date = run(["date", "--utc", "--rfc-email", f"--date=@{seconds}"], env={**os.environ, "LC_ALL": "C"}).strip()
-    return f"usher ({version}) unstable; urgency=medium\n\n  * Built from the repository.\n\n -- The Usher authors <usher@localhost>  {date}\n"
+    head = f"usher ({version}) unstable; urgency=medium"
+    return f"{head}\n\n  * Built from the repository.\n\n -- The Usher authors <usher@localhost>  {date}\n"
 
 
 def lay_out(tree, program, toolchain, version, seconds):

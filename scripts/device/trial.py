@@ -304,7 +304,8 @@ def run_trial(target, package, newer):
     if not (ROOT / ".demo/pictures/barack-obama").is_dir():
         raise ToolchainError("expected the demo pictures, found none; scripts/setup demo")
     if target is AARCH64 and os.uname().machine != target.name and not Path("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists():
-        raise ToolchainError("expected binfmt_misc to know arm64's programs, found it without; sudo apt-get install qemu-user-static binfmt-support")
+        raise ToolchainError("expected binfmt_misc to know arm64's programs, found it without; "
+                             "sudo apt-get install qemu-user-static binfmt-support")
     tar = base_root(target)
     with tempfile.TemporaryDirectory(prefix="usher-trial-") as folder:
         Path(folder).chmod(0o755)
