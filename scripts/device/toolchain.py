@@ -128,7 +128,7 @@ done
 export ZIG_GLOBAL_CACHE_DIR='{cache}' ZIG_LOCAL_CACHE_DIR='{cache}'
 """
 # zig takes neither of these options, but its linker does. Without the first a Cortex-A53 (many a small board) may compute
-# a wrong address; the second keeps functions that are the same only once, a tenth of the program. So zig links once and
+# a wrong address; the second keeps functions that are the same only once. So zig links once and
 # shows the call of its linker, which is then made again with them.
 LINKER_OPTIONS = {"aarch64": "--fix-cortex-a53-843419 --icf=all", "x86_64": "--icf=all"}
 LINK_AGAIN = """\
