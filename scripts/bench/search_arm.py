@@ -5,18 +5,16 @@ the scan, and comparing again what it leaves. How long it takes under emulation 
 """
 
 import array
-import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-TARGET = "aarch64-unknown-linux-gnu"
-LIBRARIES = "/usr/aarch64-linux-gnu"
+sys.path.insert(0, str(HERE.parent / "device"))
+from toolchain import AARCH64, ROOT, Toolchain, ToolchainError, need_tools  # noqa: E402
+
 TEMPLATES = 16_384
 DIMENSION = 128
 PROBES = 20
@@ -28,37 +26,25 @@ class ArmError(Exception):
     """Something that was expected is not so; the message says what to do."""
 
 
-def needed():
-    """What is missing, with the way to get it; empty if nothing is."""
-    missing = [name for name in ("qemu-aarch64", "aarch64-linux-gnu-gcc", "cc") if not shutil.which(name)]
-    return f"{', '.join(missing)} not found: apt-get install qemu-user gcc-aarch64-linux-gnu gcc" if missing else ""
-
-
-def environment():
-    return dict(os.environ, CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER="aarch64-linux-gnu-gcc",
-                CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=f"qemu-aarch64 -L {LIBRARIES}")
-
-
 def run(command, what, **more):
     done = subprocess.run(command, cwd=ROOT, **more)
     if done.returncode != 0:
-        raise ArmError(f"{what} failed: `{' '.join(map(str, command))}`; is the target installed? rustup target add {TARGET}")
+        raise ArmError(f"{what} failed: `{' '.join(map(str, command))}`")
     return done
 
 
-def build():
-    run(["cargo", "build", "--locked", "--release", "-p", "usher-shared", "--no-default-features", "--target", TARGET,
-         "--example", "bench_search"], "cross-building", env=environment())
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return target / TARGET / "release" / "examples" / "bench_search"
+def build(toolchain):
+    run([toolchain.cargo, "build", "--locked", "--release", "-p", "usher-shared", "--no-default-features",
+         *toolchain.target_arguments, "--example", "bench_search"], "cross-building", env=toolchain.environment())
+    return toolchain.target_folder / "release" / "examples" / "bench_search"
 
 
-def kernel_tests():
+def kernel_tests(toolchain):
     """The search's own tests, once on every processor."""
     for processor, _, _ in PROCESSORS:
-        run(["cargo", "test", "--locked", "-p", "usher-shared", "--no-default-features", "--lib", "--target", TARGET,
-             "gallery::search"], f"the search's tests on {processor}", env=dict(environment(), QEMU_CPU=processor),
-            stdout=sys.stderr)
+        run([toolchain.cargo, "test", "--locked", "-p", "usher-shared", "--no-default-features", "--lib",
+             *toolchain.target_arguments, "gallery::search"], f"the search's tests on {processor}",
+            env=toolchain.environment(("-cpu", processor)), stdout=sys.stderr)
 
 
 def unit(numbers):
@@ -81,7 +67,7 @@ def files(folder):
 
 def count(binary, plugin, processor, paths, searches):
     """Instructions of the whole program, and the instruction set that it chose."""
-    command = ["qemu-aarch64", "-L", LIBRARIES, "-cpu", processor, "-plugin", plugin, binary, *paths, str(DIMENSION), "full"]
+    command = [*AARCH64.emulator("-cpu", processor, "-plugin", plugin), binary, *paths, str(DIMENSION), "full"]
     done = run(command, "counting", input="single\n" * searches, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     found = re.search(r"^instructions (\d+)$", done.stderr, re.MULTILINE)
     if not found:
@@ -91,9 +77,12 @@ def count(binary, plugin, processor, paths, searches):
 
 def measure(table, folder):
     """Adds a row for every processor."""
-    if why := needed():
-        raise ArmError(why)
-    binary, plugin, paths = build(), folder / "count.so", files(folder)
+    try:
+        need_tools("qemu-aarch64", "aarch64-linux-gnu-gcc", "cc")
+        toolchain = Toolchain.fetch(AARCH64)
+    except ToolchainError as error:
+        raise ArmError(str(error)) from error
+    binary, plugin, paths = build(toolchain), folder / "count.so", files(folder)
     run(["cc", "-O2", "-shared", "-fPIC", "-o", plugin, HERE / "count.c"], "the plugin's build")
     for processor, expected, most in PROCESSORS:
         once, used = count(binary, plugin, processor, paths, 1)
@@ -102,4 +91,4 @@ def measure(table, folder):
             raise ArmError(f"expected {expected} on {processor}, found {used}")
         each = (twice - once) / (PROBES * TEMPLATES)
         table.add(f"instructions per template, {processor} ({used})", f"{each:.1f}", "-", "-", f"<= {most}", each <= most)
-    kernel_tests()
+    kernel_tests(toolchain)
