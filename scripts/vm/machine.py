@@ -18,6 +18,7 @@ dpkg stay as they are.
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -327,6 +328,24 @@ class Tree:
         return initrd
 
 
+def patient_lines(stream, wait):
+    """Lines of a stream, and None whenever none came for `wait` seconds."""
+    left = b""
+    while True:
+        ready, _, _ = select.select([stream], [], [], wait)
+        if not ready:
+            yield None
+            continue
+        data = os.read(stream.fileno(), 1 << 16)
+        if not data:
+            break
+        *lines, left = (left + data).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").rstrip()
+    if left:
+        yield left.decode(errors="replace").rstrip()
+
+
 class Machine:
     """A machine that boots, prints, and powers itself off."""
 
@@ -341,8 +360,11 @@ class Machine:
         self.monitor = str(Path(self.folder.name) / "qmp")
         self.qmp, self.killed, self.process = None, False, None
 
-    def lines(self):
+    def lines(self, wait=None):
         """Boots; gives each line that the machine prints on its serial port.
+
+        With `wait` it also gives None whenever that many seconds have passed without a line. Whoever stops asking for
+        lines cuts the machine's power.
 
         Raises MachineError when the machine does not end in time.
         """
@@ -368,8 +390,11 @@ class Machine:
         timer = threading.Timer(self.seconds, kill)
         timer.start()
         try:
-            for line in process.stdout:
-                yield line.decode(errors="replace").rstrip()
+            if wait is None:
+                for line in process.stdout:
+                    yield line.decode(errors="replace").rstrip()
+            else:
+                yield from patient_lines(process.stdout, wait)
             process.wait()
         finally:
             timer.cancel()
@@ -379,10 +404,6 @@ class Machine:
             self.qmp = None
         if self.killed:
             raise MachineError(f"expected the machine to end within {self.seconds} s, found it running; see what it printed")
-
-    def kill(self):
-        """Takes away the machine's power: what it had not written is lost."""
-        self.process.kill()
 
     def command(self, name, **arguments):
         """Sends a command to qemu while the machine runs, as screendump or send-key; returns its answer."""
