@@ -16,6 +16,7 @@ import io
 import re
 import subprocess
 import tarfile
+import tempfile
 
 from machine import MachineError
 
@@ -187,15 +188,13 @@ class Rootfs:
                     data = io.BytesIO(source) if isinstance(source, bytes) else source[0].extractfile(source[1])
                 out.addfile(info, data)
 
-    def squashfs(self, file, plain=()):
-        """Writes it as a squashfs (gzip, which GRUB reads); files that match `plain` are left uncompressed.
+    def squashfs(self, file):
+        """Writes it as a squashfs, compressed by gzip, which GRUB reads.
 
         Raises MachineError when mksquashfs fails.
         """
         command = ["mksquashfs", "-", str(file), "-tar", "-noappend", "-no-progress", "-quiet", "-comp", "gzip"]
         command += ["-Xcompression-level", "6", "-b", "256K", "-mkfs-time", str(MOMENT)]
-        for pattern in plain:
-            command += ["-action", f"uncompressed@pathname({pattern})"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             self.tar(process.stdin)
@@ -211,8 +210,10 @@ def libraries(root, programs):
     """The paths of the shared libraries that these programs of the root need, and of the loader."""
     found, waiting = [], list(programs)
     while waiting:
-        data = root.read(waiting.pop())
-        told = subprocess.run(["readelf", "-dl", "/dev/stdin"], input=data, capture_output=True, check=False).stdout
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(root.read(waiting.pop()))
+            file.flush()
+            told = subprocess.run(["readelf", "-dlW", file.name], capture_output=True, check=False).stdout
         names = re.findall(rb"\(NEEDED\).*\[(.+?)\]", told)
         loader = re.search(rb"interpreter: (\S+?)\]", told)
         for name in [*names, *([loader.group(1).rpartition(b"/")[2]] if loader else [])]:

@@ -17,14 +17,14 @@ height = {size[1]}
 first_frame_ms = 10000
 [recognition]
 operating_point = "verify"
-oldest_frame_ms = 20000
+oldest_frame_ms = 10000
 replaced_beyond = 4.0
 [session]
 greeting_ms = 1000
 [session.consensus]
-window_ms = 240000
+window_ms = 120000
 [session.presence]
-longest_gap_ms = 90000
+longest_gap_ms = 60000
 [desk]
 pin_file = "{gallery}/operators.toml"
 idle_seconds = 600
@@ -36,10 +36,10 @@ hold_ms = 100
 holds = 1
 gap_ms = 2000
 [watchdog]
-capture_ms = 120000
-recognition_ms = 120000
-screen_ms = 120000
-hard_ms = 240000
+capture_ms = 60000
+recognition_ms = 60000
+screen_ms = 60000
+hard_ms = 120000
 [metrics]
 socket = "/run/usher/usher.sock"
 [screen]
