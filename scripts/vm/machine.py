@@ -15,11 +15,13 @@ another architecture than the host's are asked for with apt lists of their own, 
 dpkg stay as they are.
 """
 
+import ctypes
 import json
 import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -328,6 +330,11 @@ class Tree:
         return initrd
 
 
+def end_with_us():
+    """Makes the kernel end this process when the one that started it ends, however it does (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def patient_lines(stream, wait):
     """Lines of a stream, and None whenever none came for `wait` seconds."""
     left = b""
@@ -380,7 +387,7 @@ class Machine:
         command += self.devices
         Path(self.monitor).unlink(missing_ok=True)
         self.process = process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=end_with_us
         )
 
         def kill():

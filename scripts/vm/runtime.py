@@ -116,23 +116,24 @@ class Runtime:
                 place = target / f"{name}-yuyv" / f"{frame.stem}.yuyv"
                 place.write_bytes(yuyv(frame))
 
-    def gallery(self, folder, name="Barack Obama"):
-        """Makes a gallery with the known person, its key and an operator's PIN in a folder."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        three = folder / "three"
-        three.mkdir()
-        for number in range(3):
-            shutil.copy(self.frames() / "known" / f"{number}.jpg", three)
-        environment = {**os.environ, "USHER_KEY": str(folder / "gallery.key"), "USER": "vm"}
-        told = self.usher("enroll", name, "--consent", "standard", "--camera", f"replay:{three}",
-                          "--gallery", folder / "people.gallery", *self.model(), env=environment)  # fmt: skip
-        shutil.rmtree(three)
-        return told
-
-    def operator(self, folder, pin):
-        """Makes the file of operators, with one."""
-        self.usher("pin", "set", "front desk", "--stdin", "--operators", Path(folder) / "operators.toml", input=f"{pin}\n")
+    def people(self, folder, pin):
+        """Puts a gallery with the known person, its key and an operator's PIN into a folder; made once for a package."""
+        digest = hashlib.sha256(self.deb.read_bytes() + pin.encode()).hexdigest()[:12]
+        made = CACHE / f"people-{digest}"
+        frames = self.frames() / "known"
+        with lock("people.lock"):
+            if not (made / "operators.toml").exists():
+                shutil.rmtree(made, ignore_errors=True)
+                three = made / "three"
+                three.mkdir(parents=True)
+                for number in range(3):
+                    shutil.copy(frames / f"{number}.jpg", three)
+                environment = {**os.environ, "USHER_KEY": str(made / "gallery.key"), "USER": "vm"}
+                self.usher("enroll", "Barack Obama", "--consent", "standard", "--camera", f"replay:{three}",
+                           "--gallery", made / "people.gallery", *self.model(), env=environment)  # fmt: skip
+                shutil.rmtree(three)
+                self.usher("pin", "set", "front desk", "--stdin", "--operators", made / "operators.toml", input=f"{pin}\n")
+        shutil.copytree(made, folder, dirs_exist_ok=True)
 
 
 def yuyv(frame):

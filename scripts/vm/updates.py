@@ -67,9 +67,7 @@ def seed(folder, runtime):
     }.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_text(text)
-    state = folder / "lib" / "usher"
-    runtime.gallery(state)
-    runtime.operator(state, PIN)
+    runtime.people(folder / "lib" / "usher", PIN)
     return folder
 
 

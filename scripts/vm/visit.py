@@ -107,8 +107,7 @@ def tree(kernel, runtime, folder, drivers=(), camera_frames=True):
 def data_disk(runtime, folder):
     """A disk with a gallery of one person and an operator."""
     seed = Path(folder) / "seed"
-    runtime.gallery(seed)
-    runtime.operator(seed, PIN)
+    runtime.people(seed, PIN)
     disk = Path(folder) / "data.ext4"
     with disk.open("wb") as image:
         image.truncate(64 << 20)
