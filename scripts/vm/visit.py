@@ -28,7 +28,7 @@ echo 0 > /sys/class/vtconsole/vtcon1/bind 2>/dev/null
 mkdir -p /var/lib/usher
 mount -t ext4 /dev/vda /var/lib/usher || echo '@ failed to mount the data'
 say() { sed "s/^/@ $1 /"; }
-ask() { usher status --json --socket /run/usher/usher.sock 2>/dev/null; }
+ask() { ask-kiosk /run/usher/usher.sock 2>/dev/null; }
 alive() { kill -0 $KIOSK 2>/dev/null || { echo "@ dead $1"; sed 's/^/out: /' /tmp/out; sync; poweroff -f; }; }
 wait_for() { i=0; while [ $i -lt $2 ] && ! ask | grep -q "\\"state\\": *\\"$1\\""; do alive "$1"; sleep 1; i=$((i+1)); done; echo "@ waited $(up) for $1 $i of $2"; }
 start() { usher run --config /kiosk.toml --events /var/lib/usher/events.jsonl >> /tmp/out 2>&1 & KIOSK=$!; }
@@ -92,9 +92,10 @@ def tree(kernel, runtime, folder, drivers=(), camera_frames=True):
     """What a machine with the packaged program starts from."""
     made = Tree(folder, kernel, [*DRIVERS, *drivers])
     runtime.install(made)
-    feeder = Path(folder).with_suffix(".feed")
-    compile_static(HERE / "feed.c", feeder, "arm64")
-    made.add(feeder, "/bin/feed")
+    for source, name in [("feed.c", "feed"), ("ask.c", "ask-kiosk")]:
+        program = Path(folder).with_suffix(f".{name}")
+        compile_static(HERE / source, program, "arm64")
+        made.add(program, f"/bin/{name}")
     made.add(kernel.build_module("v4l2loopback-dkms", "v4l2loopback"), "/lib/v4l2loopback.ko")
     if camera_frames:
         frames = runtime.frames()
