@@ -173,7 +173,8 @@ class Updates:
         content = self.folder / f"small-{name}"
         shutil.rmtree(content, ignore_errors=True)
         content.mkdir()
-        (content / "root.img").write_bytes(b"no root at all" * 1000)
+        # What does not get smaller: RAUC makes no update of less than a page.
+        (content / "root.img").write_bytes(random.Random(name).randbytes(64 << 10))
         (content / "manifest.raucm").write_text(
             f"[update]\ncompatible=usher-{board}\nversion={version}\n\n[bundle]\nformat=verity\n\n"
             "[image.rootfs]\nfilename=root.img\n"
