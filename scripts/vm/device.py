@@ -24,7 +24,7 @@ from picture import Picture
 FIRMWARE = Path("/usr/share/AAVMF")
 GROWN = 1 << 30
 WORDS = (
-    "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info modules_load=vivid "
+    "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=notice modules_load=vivid "
     "vivid.n_devs=1 vivid.node_types=0x1"
 )
 # Runs beside the system, as root, once its basics are up.
@@ -84,12 +84,12 @@ class Device:
         self.disk.make_data(self.folder / "seed.ext4", seed)
 
     def stick(self, file, size=None):
-        """A stick named USHER-UPDATE with this file; it is in the machine from the next start on."""
+        """A stick named USHERUPDATE with this file; it is in the machine from the next start on."""
         stick = self.folder / f"stick{len(self.sticks)}.vfat"
         size = size or Path(file).stat().st_size + (16 << 20)
         with stick.open("wb") as image:
             image.truncate(size)
-        run(["mkfs.vfat", "-F", "32", "-n", "USHER-UPDATE", str(stick)])
+        run(["mkfs.vfat", "-F", "32", "-n", "USHERUPDATE", str(stick)])
         run(["mcopy", "-i", str(stick), str(file), f"::/{Path(file).name}"])
         self.sticks.append(stick)
 

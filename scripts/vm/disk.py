@@ -93,8 +93,8 @@ class Disk:
     def read(self, name, target):
         """Copies a partition into a file."""
         start, size = self.places[name]
-        run(["dd", f"if={self.file}", f"of={target}", "bs=1M", f"skip={start // MIB}", f"count={size // MIB}",
-             "conv=sparse", "status=none"])  # fmt: skip
+        run(["dd", f"if={self.file}", f"of={target}", "bs=1M", f"skip={start // MIB}", f"count={size}",
+             "iflag=count_bytes", "conv=sparse", "status=none"])  # fmt: skip
         return Path(target)
 
     def make_data(self, file, seed=None):

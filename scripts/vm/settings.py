@@ -3,8 +3,11 @@
 PIN = "4711"
 
 
-def settings(camera, screen="drm", form="auto", size=(1280, 720), gallery="/var/lib/usher"):
-    """A kiosk.toml for the packaged files; nothing but time, devices and decoration differs from what is shipped."""
+def settings(camera, screen="drm", form="auto", size=(1280, 720), rate=30, looks=10, gallery="/var/lib/usher"):
+    """A kiosk.toml for the packaged files; nothing but time, devices and decoration differs from what is shipped.
+
+    `rate` is how many frames a second the camera is asked for, `looks` how many of them are looked at, at most.
+    """
     return f"""\
 [kiosk]
 camera = "{camera}"
@@ -14,9 +17,11 @@ gallery = "{gallery}/people.gallery"
 format = "{form}"
 width = {size[0]}
 height = {size[1]}
+frames_per_second = {rate}
 first_frame_ms = 10000
 [recognition]
 operating_point = "verify"
+most_frames_per_second = {looks}
 oldest_frame_ms = 10000
 replaced_beyond = 4.0
 [session]

@@ -1,6 +1,6 @@
 """The whole device: first start, watchdog, update to the other root, a broken update, refusals, cut power.
 
-Everything goes the way it goes on a device: updates come on a stick named USHER-UPDATE, are judged after the start, and
+Everything goes the way it goes on a device: updates come on a stick named USHERUPDATE, are judged after the start, and
 a root that does not work is left again. Only times are longer, by settings on the data partition.
 """
 
@@ -61,7 +61,7 @@ def seed(folder, runtime):
     """What the owner of a device in a slow machine puts on its data partition."""
     folder = Path(folder)
     for place, text in {
-        "etc/usher/kiosk.toml": settings("v4l:/dev/video0", form="YUYV", size=(640, 360)),
+        "etc/usher/kiosk.toml": settings("v4l:/dev/video0", form="YUYV", size=(640, 360), rate=5, looks=1),
         "etc/usher/judge.env": "WAIT_S=900\n",
         "etc/systemd/system/usher.service.d/slow.conf": SLOW,
     }.items():
@@ -218,7 +218,9 @@ def update_part(image, runtime, updates, other_keys, folder, out, findings):
     device.provision(seed(folder / "seed", runtime), REFUSALS)
 
     device.stick(updates.good(1))
-    first = device.boot(seconds=2400, shots=[(r"Copying image|[0-9]+% ", "updating")])
+    first = device.boot(seconds=2400, shots=[(WORKS, "image-idle"), (r"Copying image|[2-9][0-9]% ", "updating")])
+    picture = first.shots.get("image-idle")
+    findings.note(picture is not None and not picture.blank(), "start 1: a frame is on the screen: image-idle.png")
     findings.note(first.has(r"root A works") is not None, f"start 1: root A, {first.seconds:.0f} s")
     findings.note(first.has(r"installing .*raucb") is not None, "the update on the stick was found")
     findings.note(first.has(r"installed .*raucb; starting it") is not None and first.ended, "installed, and started again")
