@@ -61,7 +61,7 @@ def seed(folder, runtime):
     """What the owner of a device in a slow machine puts on its data partition."""
     folder = Path(folder)
     for place, text in {
-        "etc/usher/kiosk.toml": settings("v4l:/dev/video0", form="YUYV", size=(640, 360), rate=5, looks=1),
+        "etc/usher/kiosk.toml": settings("v4l:/dev/video0", form="YUYV", size=(320, 180), rate=1, looks=1),
         "etc/usher/judge.env": "WAIT_S=900\n",
         "etc/systemd/system/usher.service.d/slow.conf": SLOW,
     }.items():
