@@ -46,7 +46,7 @@ def part(runtime, folder, out, findings, update=False):
     """Runs the faults."""
     kernel = Kernel.fetch("arm64")
     made = tree(kernel, runtime, folder / "faults", drivers=["vivid"], camera_frames=False)
-    made.write("/kiosk.toml", settings("v4l:/dev/video0", form="YUYV", size=(320, 180), rate=1, looks=1))
+    made.write("/kiosk.toml", settings("v4l:/dev/video0", form="YUYV", size=(640, 360), looks=1))
     made.init(BEGIN + script())
     disk = data_disk(runtime, folder)
     listener = Listener("faults", out, findings, SHOTS, update)

@@ -61,7 +61,7 @@ def seed(folder, runtime):
     """What the owner of a device in a slow machine puts on its data partition."""
     folder = Path(folder)
     for place, text in {
-        "etc/usher/kiosk.toml": settings("v4l:/dev/video0", form="YUYV", size=(320, 180), rate=1, looks=1),
+        "etc/usher/kiosk.toml": settings("v4l:/dev/video0", form="YUYV", size=(640, 360), looks=1),
         "etc/usher/judge.env": "WAIT_S=900\n",
         "etc/systemd/system/usher.service.d/slow.conf": SLOW,
     }.items():
@@ -259,28 +259,41 @@ def kill_part(image, runtime, updates, folder, out, findings, kills, chance):
 
     Each start shows that the cut before did no harm, then begins the update again and is cut in turn.
     """
-    device = Device(image, folder / "device", out, "kills")
-    device.provision(seed(folder / "seed", runtime))
-    device.stick(updates.good(1))
-    pristine = None
-    for number in range(kills):
-        # Most cuts fall into the writing of the root; some before it, into the start.
-        place = (r"installing .*raucb", chance.uniform(0.0, 25.0)) if chance.random() < 0.8 else (r".", chance.uniform(1.0, 90.0))
+
+    def fresh(number):
+        device = Device(image, folder / "device", out, "kills")
+        device.provision(seed(folder / f"seed{number}", runtime))
+        device.stick(updates.good(1))
+        return device
+
+    device = fresh(0)
+    for number in range(1, kills + 1):
+        # Most cuts fall into the writing of the root, some into a start.
+        writing = chance.random() < 0.8
+        place = (r"installing .*raucb", chance.uniform(0.0, 40.0)) if writing else (r".", chance.uniform(1.0, 90.0))
         boot = device.boot(seconds=2400, kill_after=place)
-        started = boot.has(WORKS) is not None or place[0] == "."
         wrong = gallery_whole(device, runtime, folder)
-        grubenv = device.disk.grubenv()
-        findings.note(started and wrong is None, f"cut {number + 1}: {boot.found or 'ended by itself'}; {wrong or 'gallery whole'}; {grubenv}")
+        started = not writing or boot.has(WORKS) is not None
+        findings.note(
+            started and wrong is None,
+            f"cut {number}: {boot.has(WORKS)}; {boot.found or 'ended by itself'}; gallery {wrong or 'whole'}; "
+            f"{chosen(device)}",
+        )
         if boot.ended:  # the update was faster than the cut: the next start is from the other root
             after = device.boot(until=WORKS, seconds=2400, linger=5)
-            findings.note(after.has(r"root B works") is not None, f"cut {number + 1} came too late: root B works")
-            pristine = None
-            device = Device(image, folder / "device", out, "kills")
-            device.provision(seed(folder / f"seed{number}", runtime))
-            device.stick(updates.good(1))
+            findings.note(after.has(r"root B works") is not None, f"cut {number} came too late: {after.has(WORKS)}")
+            device = fresh(number)
     device.unplug()
     last = device.boot(until=WORKS, seconds=2400, linger=5)
-    findings.note(last.has(WORKS) is not None and pristine is None, f"after all cuts: {last.has(WORKS)}")
+    wrong = gallery_whole(device, runtime, folder)
+    findings.note(last.has(WORKS) is not None, f"after all cuts: {last.has(WORKS)}")
+    findings.note(wrong is None, f"the gallery is {wrong or 'whole'}; {chosen(device)}")
+
+
+def chosen(device):
+    """What GRUB starts by, in short."""
+    variables = device.disk.grubenv()
+    return " ".join(f"{name}={variables.get(name)}" for name in ("ORDER", "A_OK", "A_TRY", "B_OK", "B_TRY"))
 
 
 def seeded(value):
