@@ -24,7 +24,7 @@ from picture import Picture
 FIRMWARE = Path("/usr/share/AAVMF")
 GROWN = 1 << 30
 WORDS = (
-    "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=notice modules_load=vivid "
+    "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info modules_load=vivid "
     "vivid.n_devs=1 vivid.node_types=0x1"
 )
 # Runs beside the system, as root, once its basics are up.

@@ -218,7 +218,7 @@ def update_part(image, runtime, updates, other_keys, folder, out, findings):
     device.provision(seed(folder / "seed", runtime), REFUSALS)
 
     device.stick(updates.good(1))
-    first = device.boot(seconds=2400, shots=[(WORKS, "image-idle"), (r"Copying image|[2-9][0-9]% ", "updating")])
+    first = device.boot(seconds=2400, shots=[(WORKS, "image-idle"), (r"Marking target slot .* as bootable", "updating")])
     picture = first.shots.get("image-idle")
     findings.note(picture is not None and not picture.blank(), "start 1: a frame is on the screen: image-idle.png")
     findings.note(first.has(r"root A works") is not None, f"start 1: root A, {first.seconds:.0f} s")
