@@ -41,8 +41,11 @@ echo "@ end"
 """
 
 REFUSALS = """
-[ -e /data/rauc/refused ] || exit 0
+# The judge writes it in the start after the broken one.
+while [ "$(systemctl is-active usher-judge)" = inactive ]; do sleep 1; done
 while [ "$(systemctl is-active usher-judge)" = activating ]; do sleep 1; done
+[ -e /data/rauc/refused ] || exit 0
+while systemctl list-jobs --no-legend | grep -q usher-stick; do sleep 1; done
 sleep 5
 before=$(/usr/lib/usher/image/bin/grub-editenv x list | tr '\\n' ' ')
 mkdir -p /run/files; mount -o ro /dev/disk/by-label/TRIAL /run/files
