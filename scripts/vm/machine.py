@@ -1,6 +1,7 @@
-"""A small x86-64 virtual machine with Debian's own kernel, for trials with real drivers: no root, no KVM, no image.
+"""A small virtual machine, x86-64 or ARM64, with Debian's own kernel, for trials with real drivers: no root, no KVM.
 
     kernel = Kernel.fetch()                                Debian's kernel and modules, unpacked into the cache
+    kernel = Kernel.fetch("arm64")                         the same for ARM64, on a machine of either kind
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree(Path(folder) / "tree", kernel, ["vivid"])   what the machine boots from, a folder that becomes an initrd
         tree.program(Path("target/debug/usher"), "usher")  a program with the shared libraries that it needs
@@ -8,29 +9,41 @@
         for line in Machine(kernel, tree.pack()).lines():  what it prints, line by line
             ...
 
-Needs qemu-system-x86_64, busybox (static), kmod, cpio and zstd; on Debian as root they are installed. The kernel is the
-one that apt offers today, since Debian's mirrors keep no older one; its version is printed, and kept in the cache.
+Needs qemu, busybox (static), kmod, cpio and zstd; on Debian as root they are installed. The kernel is the one that apt
+offers today, since Debian's mirrors keep no older one; its version is printed, and kept in the cache. Packages of
+another architecture than the host's are asked for with apt lists of their own, in the cache, so that the host's apt and
+dpkg stay as they are.
 """
 
+import ctypes
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(os.environ.get("USHER_CACHE") or Path.home() / ".cache" / "usher") / "vm"
 PACKAGES = {
-    "qemu-system-x86_64": "qemu-system-x86",
     "busybox": "busybox-static",
     "depmod": "kmod",
     "cpio": "cpio",
     "zstd": "zstd",
 }
+# Where Debian's packages of another architecture come from.
+MIRRORS = """\
+deb [signed-by={keyring}] http://deb.debian.org/debian bookworm main
+deb [signed-by={keyring}] http://deb.debian.org/debian bookworm-updates main
+deb [signed-by={keyring}] http://deb.debian.org/debian-security bookworm-security main
+"""
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 class MachineError(Exception):
@@ -49,33 +62,99 @@ def run(command, **options):
     return done.stdout
 
 
-def need_tools():
-    """Installs what is missing, where that is possible.
+@dataclass(frozen=True)
+class Architecture:
+    """What differs between machines of two kinds."""
+
+    debian: str  # Debian's name of it
+    kernel: str  # the kernel's name of it, as make's ARCH
+    emulator: str
+    emulator_package: str
+    machine: tuple  # arguments of qemu
+    console: str  # the kernel's name of the serial port
+    append: str  # further words for the kernel
+    tools: str  # prefix of its compiler
+    tools_package: str
+
+
+ARCHITECTURES = {
+    "amd64": Architecture(
+        "amd64", "x86_64", "qemu-system-x86_64", "qemu-system-x86", ("-machine", "q35", "-cpu", "max"), "ttyS0",
+        "no_timer_check nowatchdog mitigations=off", "x86_64-linux-gnu-", "build-essential",
+    ),
+    "arm64": Architecture(
+        "arm64", "arm64", "qemu-system-aarch64", "qemu-system-arm",
+        ("-machine", "virt,gic-version=3", "-cpu", "cortex-a72"), "ttyAMA0", "nowatchdog mitigations=off",
+        "aarch64-linux-gnu-", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    ),
+}  # fmt: skip
+
+
+def host():
+    """Debian's name of the architecture that this program runs on."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+
+
+def need_tools(wanted=None):
+    """Installs what is missing of these tools (program: Debian package), where that is possible.
 
     Raises MachineError naming what is missing where it is not.
     """
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     os.environ["PATH"] = path
-    missing = [package for tool, package in PACKAGES.items() if not shutil.which(tool)]
+    wanted = {**PACKAGES, **(wanted or {})}
+    missing = [part for tool, package in wanted.items() if not shutil.which(tool) for part in package.split()]
     if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise MachineError(f"expected {', '.join(missing)}, found none; sudo apt-get install {' '.join(missing)}")
     run(["apt-get", "-qq", "update"])
-    install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing]
+    install = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", *missing]
     run(install, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
 
-def unpack(packages, folder):
+def apt_options(architecture):
+    """Options with which apt offers packages of this architecture; none where it is the host's."""
+    if architecture == host():
+        return []
+    folder = CACHE / f"apt-{architecture}"
+    for part in ["lists/partial", "archives/partial"]:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "sources.list").write_text(MIRRORS.format(keyring=KEYRING))
+    (folder / "status").touch()
+    settings = {
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "APT::Sandbox::User": "root",  # the cache belongs to whoever runs this
+        "Acquire::Languages": "none",
+        "Dir::State": folder,
+        "Dir::State::lists": folder / "lists",
+        "Dir::State::status": folder / "status",
+        "Dir::Cache": folder,
+        "Dir::Etc::sourcelist": folder / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+    }
+    return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+
+
+def apt(architecture, command, *words, **options):
+    """Runs apt-get or apt-cache for this architecture, with new lists where the old ones do not suffice."""
+    ask = [command, *apt_options(architecture), *words]
+    try:
+        told = run(ask, **options)
+        if told or command == "apt-get":
+            return told
+    except MachineError:  # lists may be old or missing
+        if architecture == host() and os.geteuid() != 0:
+            raise
+    run(["apt-get", *apt_options(architecture), "-qq", "update"])
+    return run(ask, **options)
+
+
+def unpack(packages, folder, architecture=None):
     """Downloads Debian packages by apt and unpacks them into a folder, without installing anything."""
     with tempfile.TemporaryDirectory() as downloads:
-        try:
-            run(["apt-get", "-qq", "download", *packages], cwd=downloads)
-        except MachineError:  # lists may be old or missing
-            if os.geteuid() != 0:
-                raise
-            run(["apt-get", "-qq", "update"])
-            run(["apt-get", "-qq", "download", *packages], cwd=downloads)
+        apt(architecture or host(), "apt-get", "-qq", "download", *packages, cwd=downloads)
         for archive in sorted(Path(downloads).glob("*.deb")):
             run(["dpkg", "-x", str(archive), str(folder)])
 
@@ -83,31 +162,32 @@ def unpack(packages, folder):
 class Kernel:
     """Debian's kernel and its modules, in the cache."""
 
-    def __init__(self, folder, version):
+    def __init__(self, folder, version, architecture="amd64"):
         """Use :meth:`fetch`."""
-        self.folder, self.version = folder, version
+        self.folder, self.version, self.architecture = folder, version, ARCHITECTURES[architecture]
 
     @classmethod
-    def fetch(cls):
-        """The kernel that apt offers, from the cache if it is there."""
-        need_tools()
-        offered = run(["apt-cache", "depends", "linux-image-amd64"])
+    def fetch(cls, architecture="amd64"):
+        """The kernel that apt offers for this architecture, from the cache if it is there."""
+        kind = ARCHITECTURES[architecture]
+        need_tools({kind.emulator: kind.emulator_package})
+        offered = apt(architecture, "apt-cache", "depends", f"linux-image-{architecture}")
         found = re.search(r"Depends: linux-image-(\S+)", offered)
         version = found.group(1) if found else None
         if version is None or not (CACHE / version / "complete").exists():
-            kept = sorted(path.parent.name for path in CACHE.glob("*/complete"))
+            kept = sorted(path.parent.name for path in CACHE.glob(f"*-{architecture}/complete"))
             if version is None and not kept:
-                raise MachineError("expected apt to offer linux-image-amd64, found nothing; apt-get update")
+                raise MachineError(f"expected apt to offer linux-image-{architecture}, found nothing; apt-get update")
             version = version or kept[-1]
         folder = CACHE / version
         if not (folder / "complete").exists():
             print(f"fetching the kernel {version} into {folder}", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            unpack([f"linux-image-{version}"], folder)
+            unpack([f"linux-image-{version}"], folder, architecture)
             run(["depmod", "-b", str(folder), version])
             (folder / "complete").touch()
-        return cls(folder, version)
+        return cls(folder, version, architecture)
 
     @property
     def image(self):
@@ -137,26 +217,48 @@ class Kernel:
         built = self.folder / "extra" / f"{name}.ko"
         if built.exists():
             return built
-        if not shutil.which("make") or not shutil.which("gcc"):
-            raise MachineError("expected make and gcc, found none; sudo apt-get install build-essential")
+        compiler = "gcc" if self.architecture.debian == host() else f"{self.architecture.tools}gcc"
+        need_tools({"make": "make", "gcc": "gcc libc6-dev", compiler: self.architecture.tools_package})
         folder = self.folder / "build"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         # 6.1.0-56-amd64 -> 6.1.0-56-common and linux-kbuild-6.1
         abi = self.version.rsplit("-", 1)[0]
         series = ".".join(self.version.split(".")[:2])
-        headers = [f"linux-headers-{self.version}", f"linux-headers-{abi}-common", f"linux-kbuild-{series}"]
-        unpack([*headers, package], folder)
+        unpack([f"linux-headers-{self.version}", f"linux-headers-{abi}-common"], folder, self.architecture.debian)
+        # The tools that build are programs of the host.
+        unpack([f"linux-kbuild-{series}", package], folder)
         source = next((folder / "usr" / "src").glob(f"{name}-*"))
         tree = folder / "usr" / "src" / f"linux-headers-{self.version}"
         # The one place where the headers name each other by absolute paths.
         makefile = tree / "Makefile"
         makefile.write_text(makefile.read_text().replace("/usr/src/", f"{folder}/usr/src/"))
-        run(["make", "-s", "-C", str(tree), f"M={source}", "modules"])
+        make = ["make", "-s", "-C", str(tree), f"M={source}", f"ARCH={self.architecture.kernel}"]
+        if self.architecture.debian != host():
+            make.append(f"CROSS_COMPILE={self.architecture.tools}")
+        run([*make, "modules"])
         built.parent.mkdir(exist_ok=True)
         shutil.copy(source / f"{name}.ko", built)
         shutil.rmtree(folder)
         return built
+
+
+def busybox(architecture):
+    """Debian's static busybox for this architecture: the host's own, or one in the cache."""
+    if architecture == host():
+        return Path(shutil.which("busybox"))
+    folder = CACHE / f"busybox-{architecture}"
+    found = [folder / place for place in ("bin/busybox", "usr/bin/busybox")]
+    if not any(file.exists() for file in found):
+        unpack(["busybox-static"], folder, architecture)
+    return next(file for file in found if file.exists())
+
+
+def compile_static(source, target, architecture):
+    """Compiles a C file into one static program for this architecture."""
+    compiler = "gcc" if architecture == host() else f"{ARCHITECTURES[architecture].tools}gcc"
+    need_tools({compiler: ARCHITECTURES[architecture].tools_package})
+    run([compiler, "-O1", "-static", "-o", str(target), str(source)])
 
 
 INIT = """#!/bin/busybox sh
@@ -180,7 +282,7 @@ class Tree:
         self.folder, self.kernel = Path(folder), kernel
         for name in ["bin", "dev", "proc", "sys", "tmp", "etc", "run"]:
             (self.folder / name).mkdir(parents=True)
-        shutil.copy(shutil.which("busybox"), self.folder / "bin" / "busybox")
+        shutil.copy(busybox(kernel.architecture.debian), self.folder / "bin" / "busybox")
         target = self.folder / "lib" / "modules" / kernel.version
         target.mkdir(parents=True)
         for file in kernel.modules(modules):
@@ -228,30 +330,64 @@ class Tree:
         return initrd
 
 
+def end_with_us():
+    """Makes the kernel end this process when the one that started it ends, however it does (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def patient_lines(stream, wait):
+    """Lines of a stream, and None whenever none came for `wait` seconds."""
+    left = b""
+    while True:
+        ready, _, _ = select.select([stream], [], [], wait)
+        if not ready:
+            yield None
+            continue
+        data = os.read(stream.fileno(), 1 << 16)
+        if not data:
+            break
+        *lines, left = (left + data).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").rstrip()
+    if left:
+        yield left.decode(errors="replace").rstrip()
+
+
 class Machine:
     """A machine that boots, prints, and powers itself off."""
 
-    def __init__(self, kernel, initrd, devices=(), memory_mib=1024, seconds=300):
-        """`devices` are further arguments of qemu; after `seconds` the machine is killed."""
-        self.kernel, self.initrd, self.devices = kernel, initrd, list(devices)
-        self.memory_mib, self.seconds = memory_mib, seconds
-        self.monitor = str(Path(initrd).with_suffix(".qmp"))
-        self.qmp, self.killed = None, False
+    def __init__(self, kernel, initrd, devices=(), memory_mib=1024, seconds=300, words=""):
+        """`devices` are further arguments of qemu, `words` further ones of the kernel; after `seconds` it is killed.
 
-    def lines(self):
+        Where `initrd` is None the machine starts from its disk, and `kernel` says what kind of machine it is.
+        """
+        self.kernel, self.initrd, self.devices = kernel, initrd, list(devices)
+        self.memory_mib, self.seconds, self.words = memory_mib, seconds, words
+        self.folder = tempfile.TemporaryDirectory(prefix="usher-qmp-")
+        self.monitor = str(Path(self.folder.name) / "qmp")
+        self.qmp, self.killed, self.process = None, False, None
+
+    def lines(self, wait=None):
         """Boots; gives each line that the machine prints on its serial port.
+
+        With `wait` it also gives None whenever that many seconds have passed without a line. Whoever stops asking for
+        lines cuts the machine's power.
 
         Raises MachineError when the machine does not end in time.
         """
+        kind = self.kernel.architecture
         command = [
-            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
-            "-smp", "2", "-m", str(self.memory_mib), "-nodefaults", "-display", "none", "-no-reboot",
-            "-serial", "stdio", "-qmp", f"unix:{self.monitor},server,nowait",
-            "-kernel", str(self.kernel.image), "-initrd", str(self.initrd),
-            "-append", "console=ttyS0 quiet panic=-1 no_timer_check nowatchdog mitigations=off", *self.devices,
+            kind.emulator, *kind.machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self.memory_mib),
+            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-qmp", f"unix:{self.monitor},server,nowait",
         ]  # fmt: skip
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        if self.initrd is not None:
+            append = f"console={kind.console} quiet panic=-1 {kind.append} {self.words}".strip()
+            command += ["-kernel", str(self.kernel.image), "-initrd", str(self.initrd), "-append", append]
+        command += self.devices
+        Path(self.monitor).unlink(missing_ok=True)
+        self.process = process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=end_with_us
         )
 
         def kill():
@@ -261,14 +397,18 @@ class Machine:
         timer = threading.Timer(self.seconds, kill)
         timer.start()
         try:
-            for line in process.stdout:
-                yield line.decode(errors="replace").rstrip()
+            if wait is None:
+                for line in process.stdout:
+                    yield line.decode(errors="replace").rstrip()
+            else:
+                yield from patient_lines(process.stdout, wait)
             process.wait()
         finally:
             timer.cancel()
             if process.poll() is None:
                 process.kill()
                 process.wait()
+            self.qmp = None
         if self.killed:
             raise MachineError(f"expected the machine to end within {self.seconds} s, found it running; see what it printed")
 
