@@ -8,6 +8,7 @@ mod doctor;
 mod enroll;
 mod files;
 mod gallery;
+mod health;
 mod pad;
 mod pin;
 mod record;
@@ -16,6 +17,7 @@ mod run;
 mod sealing;
 mod status;
 mod table;
+mod update;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -75,6 +77,7 @@ enum Command {
     #[command(subcommand)]
     Pad(pad::Pad),
     Status(status::ShowStatus),
+    Health(health::Health),
     Doctor(Box<doctor::Doctor>),
     /// Check settings, show them, print the commented defaults
     #[command(subcommand)]
@@ -82,6 +85,9 @@ enum Command {
     /// Say who may unlock the desk of the kiosk, by PIN or token
     #[command(subcommand)]
     Pin(pin::PinCommand),
+    /// Install signed models and galleries, go back, say what is installed
+    #[command(subcommand)]
+    Update(Box<update::UpdateCommand>),
     /// Measure how long each stage takes on this device
     Bench(bench::Bench),
     /// Make recordings that stand in for a camera
@@ -101,9 +107,11 @@ impl Usher {
             Command::Consent(consent) => consent.execute(),
             Command::Pad(pad) => pad.execute(),
             Command::Status(status) => status.execute(),
+            Command::Health(health) => health.execute(),
             Command::Doctor(doctor) => doctor.execute(),
             Command::Config(config) => config.execute(),
             Command::Pin(pin) => pin.execute(),
+            Command::Update(update) => update.execute(),
             Command::Bench(bench) => bench.execute(),
             Command::Replay(replay) => replay.execute(),
         }
@@ -152,6 +160,18 @@ impl Eyes {
     fn screen(&self) -> anyhow::Result<Screen> {
         Ok(Screen::new(self.size.width, self.size.height)?)
     }
+}
+
+/// Lets the installed model go before that of the settings, and says in words where the one that counts comes from.
+fn counting_model(config: &mut Config) -> anyhow::Result<String> {
+    Ok(match config.use_installed()? {
+        Some(installed) => format!(
+            "installed: {}, serial {}",
+            installed.label.name(),
+            installed.label.serial()
+        ),
+        None => config.kiosk.model.display().to_string(),
+    })
 }
 
 fn detector(path: &Path) -> anyhow::Result<Detector> {

@@ -10,6 +10,8 @@ use shared::operating_point::OperatingPoint;
 const DUPLICATE_POINT: &str = "duplicate-check";
 /// The point that decides where nothing else is said.
 pub const GREET_POINT: &str = "greet";
+/// The point that tells whether several pictures show one person.
+pub(crate) const AGREEMENT_POINT: &str = "verify";
 
 /// The thresholds that a likeness is judged by.
 #[derive(Clone, Debug, PartialEq)]

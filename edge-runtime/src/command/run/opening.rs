@@ -18,16 +18,13 @@ use crate::desk::pin::Gate;
 use crate::desk::pin::uptime::Uptime;
 use crate::desk::words::Words;
 use crate::kiosk::Kiosk;
-use crate::likeness::Judgement;
+use crate::likeness::{AGREEMENT_POINT, Judgement};
 use crate::live::{OpenDesk, Opened};
 use crate::liveness::guard::Need;
 use crate::liveness::setup;
 use crate::screen;
 use crate::self_test;
 use crate::status::LivenessStatus;
-
-/// The point that tells whether several pictures show one person.
-const AGREEMENT_POINT: &str = "verify";
 
 /// What a run opens.
 pub(super) struct Opening {
@@ -73,7 +70,12 @@ impl Opening {
     }
 
     /// Everything that a live kiosk needs.
-    pub(super) fn live(self, config: &Config, consent_text: String) -> anyhow::Result<Opened> {
+    pub(super) fn live(
+        self,
+        config: &Config,
+        consent_text: String,
+        model_source: String,
+    ) -> anyhow::Result<Opened> {
         let mut pipeline = self.pipeline(config)?;
         let self_test = self_test::run(&mut pipeline, &config.kiosk.model)?;
         let manifest = pipeline.embedder().manifest().clone();
@@ -150,6 +152,7 @@ impl Opening {
                 .collect(),
             self_test: self_test.words(),
             gallery_sha256,
+            model_source,
         })
     }
 

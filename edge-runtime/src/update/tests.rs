@@ -1,0 +1,1 @@
+//! Installations on real folders, with the power cut at every step.
