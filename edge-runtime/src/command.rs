@@ -25,6 +25,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use shared::detector::Detector;
 use shared::embedder::Embedder;
+use shared::manifest::ModelManifest;
 use shared::pipeline::Pipeline;
 
 use crate::camera::CameraSource;
@@ -128,12 +129,12 @@ struct Eyes {
     /// Frames per second of a replay [default: its timing.toml, else 10]
     #[arg(long, value_name = "RATE")]
     fps: Option<f64>,
-    /// The model's manifest; its ONNX file lies beside it
+    /// The model's manifest; its ONNX file lies beside it [default: the one that counts on the kiosk of --config]
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    model: Option<PathBuf>,
+    /// The face detector [default: models/yunet.onnx, or without --model that of --config]
     #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// The face detector
-    #[arg(long, value_name = "FILE", default_value = "models/yunet.onnx")]
-    detector: PathBuf,
+    detector: Option<PathBuf>,
     /// Which of the model's thresholds decides [default: the gallery's own, else greet]
     #[arg(long, value_name = "NAME")]
     operating_point: Option<String>,
@@ -146,19 +147,78 @@ struct Eyes {
 }
 
 impl Eyes {
-    fn pipeline(&self) -> anyhow::Result<Pipeline> {
-        let detector = detector(&self.detector)?;
-        let embedder = Embedder::load(&self.model)?;
+    /// The networks that the options name, else those of the settings.
+    fn pipeline(&self, config: &Config) -> anyhow::Result<Pipeline> {
+        let detector = detector(&config.kiosk.detector())?;
+        let embedder = Embedder::load(&config.kiosk.model)?;
         tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
         Ok(Pipeline::new(detector, embedder))
     }
 
+    /// The settings, with the options over them.
     fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::read(self.config.as_deref())?)
+        /// The detector of a checkout.
+        const DETECTOR: &str = "models/yunet.onnx";
+        let mut config = Config::read(self.config.as_deref())?;
+        match &self.model {
+            None => drop(counting_model(&mut config)?),
+            Some(model) => {
+                config.kiosk.model = model.clone();
+                config.kiosk.detector = DETECTOR.into();
+            }
+        }
+        if let Some(detector) = &self.detector {
+            config.kiosk.detector = detector.clone();
+        }
+        Ok(config)
+    }
+
+    /// How the gallery is used next, with the same model.
+    fn next(&self, gallery: &Path) -> String {
+        let gallery = gallery.display();
+        match (&self.model, &self.config) {
+            (None, Some(config)) => {
+                format!(
+                    "usher run --gallery {gallery} --config {}",
+                    config.display()
+                )
+            }
+            (model, _) => format!(
+                "usher run --gallery {gallery} --model {} --camera replay:DIR --screen png:DIR",
+                model.as_deref().unwrap_or(Path::new("FILE")).display()
+            ),
+        }
     }
 
     fn screen(&self) -> anyhow::Result<Screen> {
         Ok(Screen::new(self.size.width, self.size.height)?)
+    }
+}
+
+/// Which model, by its manifest or by the settings of the kiosk that it is of.
+#[derive(Debug, Args)]
+struct WhichModel {
+    /// The model's manifest
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The kiosk's settings: in place of --model the model that counts there
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    config: Option<PathBuf>,
+}
+
+impl WhichModel {
+    /// The manifest; none where neither option was given.
+    fn manifest(&self) -> anyhow::Result<Option<ModelManifest>> {
+        let path = match (&self.model, &self.config) {
+            (Some(path), _) => path.clone(),
+            (None, Some(config)) => {
+                let mut config = Config::read(Some(config))?;
+                counting_model(&mut config)?;
+                config.kiosk.model
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(ModelManifest::read(&path)?))
     }
 }
 
