@@ -240,13 +240,7 @@ impl Status {
                     model.name, model.id, model.self_test
                 ),
             ),
-            (
-                match model.source.is_empty() {
-                    true => "",
-                    false => "from",
-                },
-                model.source.clone(),
-            ),
+            ("from", model.source.clone()),
             ("gallery", gallery),
             ("decision", self.decision_words()),
             ("liveness", self.liveness_words()),

@@ -71,10 +71,10 @@ fn signatures_that_do_not_count() {
         refusal(&device, &file);
     }
 
-    // A comment of another signature.
+    // A comment of another signature, of the same key.
     let other = device
         .signer
-        .sign(&bytes, "usher model net serial=900 board=any");
+        .sign(b"others", "usher model net serial=900 board=any");
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let mixed = [&lines(&signature)[..2], &lines(&other)[2..]]
         .concat()

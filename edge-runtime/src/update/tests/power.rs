@@ -120,6 +120,16 @@ impl Model {
         model
     }
 
+    /// The same without what was done since the beginning.
+    fn again(&self) -> Self {
+        Self {
+            nodes: self.nodes.clone(),
+            begin: self.begin.clone(),
+            changes: vec![],
+            root: self.root.clone(),
+        }
+    }
+
     fn load(&mut self, path: &Path) -> Node {
         let node = self.nodes.len();
         self.nodes.push(Holds::Folder(BTreeMap::new()));
@@ -364,7 +374,9 @@ fn must_be_whole(device: &Device, scene: &Scene, when: &str) -> bool {
     let serial = stock.current.as_ref().map_or(0, Label::serial);
     assert!(stock.model_serial >= serial, "{when}: {stock:?}");
     let is_new = found == scene.new;
-    install(device, 9);
+    // Syncs nothing, which takes most of the time and shows nothing here.
+    let disk = Noting::default();
+    device.install_on(&disk, &device.send_model(9)).unwrap();
     assert_eq!(in_use(device.models()).as_deref(), Some("net-9"), "{when}");
     let folders = names(device.models());
     let expected = match found {
@@ -375,43 +387,66 @@ fn must_be_whole(device: &Device, scene: &Scene, when: &str) -> bool {
     is_new
 }
 
-#[test]
-fn a_cut_at_any_call_leaves_the_old_or_the_new_one() {
-    let mut cuts = 0;
-    for scene in &SCENES {
+/// A change, noted call by call, and the disk before it.
+struct Story {
+    scene: &'static Scene,
+    before: Model,
+    calls: Vec<Call>,
+}
+
+impl Story {
+    fn of(scene: &'static Scene) -> Self {
         let device = Device::new();
         (scene.prepare)(&device);
         let before = Model::of(device.models());
         let disk = Noting::default();
         (scene.change)(&device, &disk).unwrap();
-        let calls = disk.calls.take();
+        Self {
+            scene,
+            before,
+            calls: disk.calls.take(),
+        }
+    }
+
+    /// Cuts the power after so many calls; whether the change counts then.
+    fn cut(&self, after: usize, variant: u64) -> bool {
+        let mut model = self.before.again();
+        self.calls[..after].iter().for_each(|call| model.call(call));
+        let place = in_memory();
+        let mut device = Device::new();
+        device.config.update.folder = place.path().join("models");
+        let mut random = ChaCha8Rng::seed_from_u64(variant);
+        model.cut(device.models(), &mut || match variant {
+            0 => false,
+            1 => true,
+            _ => random.random_bool(0.5),
+        });
+        let when = format!(
+            "{}, after {after} of {} calls ({:?}), variant {variant}",
+            self.scene.name,
+            self.calls.len(),
+            self.calls.get(after.wrapping_sub(1))
+        );
+        let is_new = must_be_whole(&device, self.scene, &when);
+        // Before the first call nothing has changed; what was acknowledged lasts.
+        assert!(after > 0 || !is_new, "{when}");
+        assert!(after < self.calls.len() || is_new, "{when}");
+        is_new
+    }
+}
+
+/// How much of what was not synced lasts: nothing, everything, and ten draws.
+const VARIANTS: u64 = 12;
+
+#[test]
+fn a_cut_at_any_call_leaves_the_old_or_the_new_one() {
+    let mut cuts = 0;
+    for scene in &SCENES {
+        let story = Story::of(scene);
         let mut outcomes = [0, 0];
-        for after in 0..=calls.len() {
-            for variant in 0..12u64 {
-                let mut model = Model {
-                    ..Model::of_nodes(&before)
-                };
-                calls[..after].iter().for_each(|call| model.call(call));
-                let place = tempfile::tempdir().unwrap();
-                let mut cut = Device::new();
-                cut.config.update.folder = place.path().join("models");
-                let mut random = ChaCha8Rng::seed_from_u64(variant);
-                model.cut(cut.models(), &mut || match variant {
-                    0 => false,
-                    1 => true,
-                    _ => random.random_bool(0.5),
-                });
-                let when = format!(
-                    "{}, after {after} of {} calls ({:?}), variant {variant}",
-                    scene.name,
-                    calls.len(),
-                    calls.get(after.wrapping_sub(1))
-                );
-                let is_new = must_be_whole(&cut, scene, &when);
-                outcomes[usize::from(is_new)] += 1;
-                // Before the first call nothing has changed; what was acknowledged lasts.
-                assert!(after > 0 || !is_new, "{when}");
-                assert!(after < calls.len() || is_new, "{when}");
+        for after in 0..=story.calls.len() {
+            for variant in 0..VARIANTS {
+                outcomes[usize::from(story.cut(after, variant))] += 1;
                 cuts += 1;
             }
         }
@@ -424,14 +459,32 @@ fn a_cut_at_any_call_leaves_the_old_or_the_new_one() {
     assert!(cuts > 1000, "{cuts}");
 }
 
-impl Model {
-    fn of_nodes(other: &Self) -> Self {
-        Self {
-            nodes: other.nodes.clone(),
-            begin: other.begin.clone(),
-            changes: vec![],
-            root: other.root.clone(),
-        }
+#[test]
+fn a_sync_that_is_left_out_is_noticed() {
+    type LeavesOut = fn(&Call) -> bool;
+    let table: [(&str, LeavesOut); 3] = [
+        ("files", |call| matches!(call, Call::SyncFile(_))),
+        (
+            "the new model's folder",
+            |call| matches!(call, Call::SyncFolder(path) if path.ends_with(".incoming/net-7")),
+        ),
+        (
+            "the folder above",
+            |call| matches!(call, Call::SyncFolder(path) if path.ends_with("models")),
+        ),
+    ];
+    for (what, leaves_out) in table {
+        let mut story = Story::of(&SCENES[1]);
+        let before = story.calls.len();
+        story.calls.retain(|call| !leaves_out(call));
+        assert!(story.calls.len() < before, "{what}");
+        let noticed = (0..=story.calls.len()).any(|after| {
+            (0..VARIANTS).any(|variant| {
+                let cut = std::panic::AssertUnwindSafe(|| story.cut(after, variant));
+                std::panic::catch_unwind(cut).is_err()
+            })
+        });
+        assert!(noticed, "{what}");
     }
 }
 
