@@ -166,6 +166,38 @@ class LoopDevice(Place):
         self.assertIn(f"mounted at {place}", said)
         self.assertEqual(self.flash()[0], 0)
 
+    def test_a_partition_is_refused_and_one_in_use_protects_its_disk(self):
+        subprocess.run(["sfdisk", "-q", self.device], check=True, input="label: dos\nsize=6M\n", text=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        name = Path(self.device).name
+        number = Path(f"/sys/class/block/{name}/{name}p1/dev")
+        if not number.exists():
+            subprocess.run(["partx", "-a", self.device], stderr=subprocess.DEVNULL)
+        if not number.exists():
+            self.skipTest("this kernel reads no partitions of loop devices")
+        self.addCleanup(subprocess.run, ["partx", "-d", self.device], stderr=subprocess.DEVNULL)
+        part = Path(f"{self.device}p1")
+        if not part.exists():
+            major, minor = number.read_text().strip().split(":")
+            subprocess.run(["mknod", part, "b", major, minor], check=True)
+            self.addCleanup(part.unlink)
+        code, said = flash("--device", part, "--image", self.image, "--yes", part.name)
+        self.assertEqual(code, 1, said)
+        self.assertIn(f"a partition of {self.device}", said)
+        subprocess.run(["mkfs.ext4", "-q", "-L", "holiday", part], check=True)
+        place = self.folder / "mounted"
+        place.mkdir()
+        subprocess.run(["mount", part, place], check=True)
+        try:
+            code, said = self.flash()
+        finally:
+            subprocess.run(["umount", place], check=True)
+        self.assertEqual(code, 1, said)
+        self.assertIn(f"mounted at {place}", said)
+        code, said = flash("--device", self.device, "--image", self.image, "--yes", "another")
+        self.assertEqual(code, 1, said)
+        self.assertIn(f"ERASES  {part}, 6.0MB", said)
+
     def test_one_that_is_swapped_to_is_refused(self):
         subprocess.run(["mkswap", self.device], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if subprocess.run(["swapon", self.device], stderr=subprocess.DEVNULL).returncode != 0:
@@ -322,6 +354,7 @@ class Kiosk(Place):
         self.assertEqual(code, 0, said)
         self.assertEqual(self.installed(), ["1.1"] * 3, said)
         self.assertIn("usher 1.0 -> 1.1", said)
+        self.assertIn("done: usher 1.1\n", said.replace("\r", ""))
 
         kept = "cat /etc/usher/kiosk.toml /var/lib/usher/people.gallery; ls /run/usher/updating /tmp/usher-flash* 2>/dev/null"
         self.assertEqual(self.on_kiosk(kept), "# my own\npeople")
