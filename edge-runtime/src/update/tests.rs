@@ -36,12 +36,14 @@ impl Device {
         fs::create_dir(at("run")).unwrap();
         let signer = Signer::new(1);
         fs::write(at("trusted/vendor.pub"), signer.public()).unwrap();
-        let mut config = Config::default();
-        config.update = UpdateConfig {
-            folder: at("models"),
-            trusted: at("trusted"),
-            board: at("board"),
-            mark: at("run/updating"),
+        let mut config = Config {
+            update: UpdateConfig {
+                folder: at("models"),
+                trusted: at("trusted"),
+                board: at("board"),
+                mark: at("run/updating"),
+            },
+            ..Config::default()
         };
         config.kiosk.gallery = at("people.gallery");
         config.kiosk.model = at("usual/usher-small.toml");
