@@ -13,10 +13,12 @@ use crate::camera::device::Wanted;
 use crate::camera::settings::CameraSettings;
 use crate::clock::judge::ClockConfig;
 use crate::desk::rules::DeskRules;
-use crate::door::DoorConfig;
+use crate::door::{DoorConfig, DoorOutput};
 use crate::enrollment::EnrollmentRules;
 use crate::event::EventsConfig;
 use crate::liveness::config::LivenessConfig;
+use crate::liveness::guard::Need;
+use crate::liveness::setup;
 use crate::log::LogConfig;
 use crate::metrics::MetricsConfig;
 use crate::mqtt::MqttConfig;
@@ -152,6 +154,14 @@ impl Config {
         });
         changed.sort();
         changed
+    }
+
+    /// Whether there is a door that nothing can open: nobody counts as live, and it asks for that.
+    pub fn door_stays_closed(&self) -> bool {
+        let checks = setup::status(&self.liveness);
+        self.door.output != DoorOutput::Off
+            && !self.door.without_liveness
+            && checks.iter().all(|check| check.need != Need::Required)
     }
 
     fn check(&self) -> Result<(), String> {

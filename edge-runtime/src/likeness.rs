@@ -6,10 +6,10 @@ use shared::gallery_size::fpir;
 use shared::manifest::{ManifestError, ModelManifest};
 use shared::operating_point::OperatingPoint;
 
+use crate::decision::DecisionPoint;
+
 /// The point of a manifest that tells duplicates, where it has one.
 const DUPLICATE_POINT: &str = "duplicate-check";
-/// The point that decides where nothing else is said.
-pub const GREET_POINT: &str = "greet";
 /// The point that tells whether several pictures show one person.
 pub(crate) const AGREEMENT_POINT: &str = "verify";
 
@@ -33,7 +33,7 @@ pub enum Standing {
     Duplicate,
 }
 
-/// What decides in this gallery: the point asked for, else the gallery's own, else "greet".
+/// What decides in this gallery, as at the door: see [`DecisionPoint::choose`].
 ///
 /// # Errors
 /// [`ManifestError::NoOperatingPoint`] when the model has no such point.
@@ -41,13 +41,10 @@ pub fn deciding(
     manifest: &ModelManifest,
     asked: Option<&str>,
     gallery: &Gallery,
+    wished_fpir: f64,
 ) -> Result<OperatingPoint, ManifestError> {
-    match (asked, gallery.operating_point()) {
-        (None, Some(point)) => Ok(point.clone()),
-        (asked, _) => manifest
-            .operating_point(asked.unwrap_or(GREET_POINT))
-            .cloned(),
-    }
+    DecisionPoint::choose(manifest, asked, gallery, wished_fpir)
+        .map(|decides| decides.point().clone())
 }
 
 impl Judgement {

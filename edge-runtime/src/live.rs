@@ -87,6 +87,8 @@ pub(crate) struct Opened {
     /// None where the gallery may only be read, or no operator has a PIN.
     pub(crate) desk: Option<OpenDesk>,
     pub(crate) liveness: Vec<LivenessStatus>,
+    /// What may be said of how well they work.
+    pub(crate) liveness_claim: String,
     pub(crate) self_test: &'static str,
     pub(crate) gallery_sha256: String,
     /// Where the model comes from, in words.
@@ -238,6 +240,7 @@ fn introduce(config: &Config, outlets: &Outlets, opened: &mut Opened) {
         gallery_sha256: opened.gallery_sha256.clone(),
     });
     let liveness = std::mem::take(&mut opened.liveness);
+    let claim = std::mem::take(&mut opened.liveness_claim);
     outlets.board.update(|status| {
         status.model = ModelStatus {
             name: manifest.name.clone(),
@@ -247,6 +250,7 @@ fn introduce(config: &Config, outlets: &Outlets, opened: &mut Opened) {
             source: opened.model_source.clone(),
         };
         status.liveness = liveness;
+        status.liveness_claim = claim;
     });
 }
 
@@ -334,6 +338,12 @@ fn supervise(
 /// Leaves what went wrong on the screen for a while, so that whoever looks after the device can read it.
 fn show_to_the_end(live: &Live, error: &anyhow::Error, stop: &AtomicBool) {
     let fault = Fault::of(error);
+    tracing::error!(
+        "{}; {}; this stays on the screen for {} s",
+        fault.cause,
+        fault.remedy,
+        LAST_LOOK.as_secs()
+    );
     live.outlets.fault("kiosk", &fault);
     live.outlets
         .board

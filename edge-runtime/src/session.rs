@@ -350,13 +350,23 @@ impl Session {
         hint: Option<Hint>,
         liveness: Liveness,
     ) -> Vec<Event> {
+        let is_checking = matches!(self.state, State::Checking { .. });
         let evidence = self.entry(track);
         evidence.live_since = match (liveness, evidence.live_since) {
             (Liveness::Live, None) => Some(now),
             (Liveness::Live, since) => since,
             _ => None,
         };
-        let identity = match evidence.consensus.verdict() {
+        let verdict = evidence.consensus.verdict();
+        if let Liveness::Pending(prompt) = liveness
+            && is_checking
+            && matches!(verdict, Verdict::Undecided | Verdict::NotSure)
+        {
+            // Who turns the head as asked cannot be compared meanwhile: what is asked stays, and no name is shown.
+            self.state = State::Checking { prompt };
+            return Vec::new();
+        }
+        let identity = match verdict {
             Verdict::Agreed(identity) => identity,
             Verdict::Unknown => return self.give_up(now, track),
             Verdict::NotSure => {

@@ -33,6 +33,8 @@ pub struct Status {
     pub decision: DecisionStatus,
     /// Each check for a living person.
     pub liveness: Vec<LivenessStatus>,
+    /// What a report found about these very settings, or that there is none.
+    pub liveness_claim: String,
     /// The clocks.
     pub clock: ClockStatus,
     /// Whether there is a door, and how it stands.
@@ -204,10 +206,13 @@ impl Status {
                 .collect();
             names.join(", ")
         };
-        match named(false) {
-            none if none.is_empty() => format!("on: {}", named(true)),
-            off => format!("on: {}; off: {off}", named(true)),
+        let mut words = format!("on: {}", named(true));
+        for (label, more) in [("off: ", named(false).as_str()), ("", &self.liveness_claim)] {
+            if !more.is_empty() {
+                words += &format!("; {label}{more}");
+            }
         }
+        words
     }
 
     /// Each line of `usher status`: what, and how it is.

@@ -127,6 +127,35 @@ fn operators_come_and_go() {
 }
 
 #[test]
+fn only_an_operator_records() {
+    let place = Place::new();
+    let record = |input: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_usher"))
+            .args(["record", "--camera", "v4l:/dev/no-camera", "--seconds", "1"])
+            .args(["--out", "visit", "--stdin", "--operators"])
+            .arg(place.operators())
+            .current_dir(place.folder.path())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!place.folder.path().join("visit").exists());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = record("730418\n");
+    assert!(told.contains("run usher pin set NAME"), "{told}");
+    place.done(&["set", "Ada", "--stdin"], "730418\n");
+    let told = record("730419\n");
+    assert!(told.contains("expected an operator's PIN"), "{told}");
+    // The right one gets as far as the camera, which is not there.
+    let told = record("730418\n");
+    assert!(told.contains("no-camera"), "{told}");
+}
+
+#[test]
 fn what_is_no_good_is_refused_and_changes_nothing() {
     let place = Place::new();
     for (arguments, input, words) in [

@@ -19,14 +19,19 @@ int main(int count, char **words) {
     format.fmt.pix.pixelformat = v4l2_fourcc(name[0], name[1], name[2], name[3]);
     format.fmt.pix.sizeimage = 2 * atoi(words[3]) * atoi(words[4]);
     format.fmt.pix.field = V4L2_FIELD_NONE;
-    /* Whoever looks for the camera at this moment has the device for itself: try again for ten seconds. */
+    /* Whoever looks for the camera at this moment has the device for itself: try again for ten seconds. The driver
+       works out what a node can do only when it is asked (QUERYCAP). */
+    struct v4l2_capability able;
     int left = 100;
-    while (device >= 0 && ioctl(device, VIDIOC_S_FMT, &format) < 0 && left-- > 0) {
+    while (device >= 0 && (ioctl(device, VIDIOC_QUERYCAP, &able) < 0 || ioctl(device, VIDIOC_S_FMT, &format) < 0) && left-- > 0) {
         close(device);
         usleep(100000);
         device = open(words[1], O_RDWR);
     }
-    if (device < 0 || left < 0) {
+    /* Only who has started a stream gives the driver's output free again at the end (v4l2loopback 0.12): after a writer
+       that just wrote, the device takes no writer any more as long as anybody has it open. */
+    int output = V4L2_BUF_TYPE_VIDEO_OUTPUT;
+    if (device < 0 || left < 0 || ioctl(device, VIDIOC_STREAMON, &output) < 0) {
         perror(words[1]);
         return 1;
     }

@@ -56,7 +56,8 @@ impl ConfigCommand {
 }
 
 fn check(file: &Path) -> anyhow::Result<()> {
-    let changed = Config::read(Some(file))?.changed();
+    let config = Config::read(Some(file))?;
+    let changed = config.changed();
     let count = match changed.len() {
         0 => "all of them defaults".to_owned(),
         some => format!("{} from the defaults", counted(some, "differs", "differ")),
@@ -64,6 +65,12 @@ fn check(file: &Path) -> anyhow::Result<()> {
     println!("{}: the settings can be used, {count}", file.display());
     for path in changed {
         println!("  {path}");
+    }
+    if config.door_stays_closed() {
+        println!(
+            "warning: the door never opens: no liveness check is required, and door.without_liveness is false; set one of \
+             them"
+        );
     }
     Ok(())
 }

@@ -135,7 +135,10 @@ impl Enroll {
             self.new.check_against(gallery)?;
         }
         let asked = self.eyes.operating_point.as_deref();
-        let judgement = Judgement::new(&manifest, deciding(&manifest, asked, gallery)?);
+        let judgement = Judgement::new(
+            &manifest,
+            deciding(&manifest, asked, gallery, config.recognition.fpir)?,
+        );
         let mut events = self
             .events
             .as_deref()

@@ -309,16 +309,25 @@ fn first_line() -> anyhow::Result<Secret> {
     Ok(Secret::new(&line))
 }
 
-fn asked_twice() -> anyhow::Result<Secret> {
+/// An operator's PIN or token, to be compared.
+pub(super) fn asked_once(stdin: bool) -> anyhow::Result<Secret> {
+    match stdin {
+        true => first_line(),
+        false => ask("PIN or token: "),
+    }
+}
+
+fn ask(prompt: &str) -> anyhow::Result<Secret> {
     ensure!(
         io::stdin().is_terminal(),
         "expected a terminal to ask for the PIN, found none; write the PIN to standard input and say --stdin"
     );
-    let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt)
-            .map(|text| Secret::new(&Zeroizing::new(text)))
-            .context("expected a PIN at the terminal, which cannot be read; say --stdin")
-    };
+    rpassword::prompt_password(prompt)
+        .map(|text| Secret::new(&Zeroizing::new(text)))
+        .context("expected a PIN at the terminal, which cannot be read; say --stdin")
+}
+
+fn asked_twice() -> anyhow::Result<Secret> {
     let first = ask("PIN, 4 to 12 digits: ")?;
     check(&first)?;
     if !ask("The same again: ")?.is_same(&first) {

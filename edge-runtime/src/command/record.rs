@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::camera::pixel_format::Negotiated;
@@ -14,13 +14,20 @@ use crate::camera::source::{Source, SourceError};
 use crate::camera::watch::{PATIENCE, Sign, Watch, digest};
 use crate::camera::{CameraSource, FrameFault, live_clock};
 use crate::config::Config;
+use crate::desk::pin::Gate;
+use crate::desk::pin::operators::Operators;
+use crate::desk::pin::uptime::Uptime;
+use crate::desk::view::PinRefusal;
+
+use super::pin::asked_once;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  usher record --camera v4l:auto --out recordings/visit --seconds 20 --operator \"front desk\"
+  usher record --camera v4l:auto --out recordings/visit --seconds 20 --operators operators.toml
 
-The pictures show people: tell them before, keep the folder as you keep their photos, and delete it when it has served.
+Only an operator may record: the PIN or token of one is asked for (usher pin set), and wrong tries count as at the
+kiosk's desk. The pictures show people: tell them before, keep the folder as you keep their photos, and delete it when it has served.
 It is its owner's alone (mode 700). Ctrl-C ends the recording and keeps it.")]
 pub(super) struct Record {
     /// Which camera: v4l:auto, v4l:/dev/videoN, v4l:by-path/NAME
@@ -32,20 +39,15 @@ pub(super) struct Record {
     /// How long
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Who records, and answers for it
-    #[arg(long, value_name = "NAME", value_parser = who)]
-    operator: String,
+    /// The file of operators that usher pin writes; default: desk.pin_file of the settings
+    #[arg(long, value_name = "FILE")]
+    operators: Option<PathBuf>,
+    /// Read the operator's PIN or token from the first line of standard input
+    #[arg(long)]
+    stdin: bool,
     /// Settings over the defaults, TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-}
-
-fn who(text: &str) -> Result<String, String> {
-    let name = text.trim();
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return Err("expected a name; write for example --operator \"front desk\"".to_owned());
-    }
-    Ok(name.to_owned())
 }
 
 /// What came of it.
@@ -58,7 +60,9 @@ struct Outcome {
 
 impl Record {
     pub(super) fn execute(&self) -> anyhow::Result<()> {
-        let settings = Config::read(self.config.as_deref())?.camera;
+        let config = Config::read(self.config.as_deref())?;
+        let operator = self.operator(&config)?;
+        let settings = config.camera;
         let clock = live_clock();
         // The folder first: a camera is not switched on for a recording that cannot be kept.
         let mut recorder = Recorder::create(&self.out)?;
@@ -78,7 +82,7 @@ impl Record {
             source.negotiated(),
             self.camera,
             self.seconds,
-            self.operator
+            operator
         );
         let outcome = self.record(source.as_mut(), &mut recorder, &stop)?;
         drop(source);
@@ -109,6 +113,24 @@ impl Record {
             self.out.display()
         );
         Ok(())
+    }
+
+    /// Who records, and answers for it: whose PIN or token it is.
+    fn operator(&self, config: &Config) -> anyhow::Result<String> {
+        let path = self.operators.as_ref().unwrap_or(&config.desk.pin_file);
+        let gate = Gate::open(path, &Uptime::now())?;
+        Operators::read(path)?;
+        let secret = asked_once(self.stdin)?;
+        match gate.verify(&Uptime::now(), &secret)? {
+            Ok(name) => Ok(name),
+            Err(PinRefusal::Wrong { .. }) => bail!(
+                "expected an operator's PIN or token, found another; try again, or run usher pin set NAME"
+            ),
+            Err(PinRefusal::Wait { left }) => bail!(
+                "expected fewer wrong PINs, found too many; wait for {} s or run usher pin clear",
+                left.as_secs() + 1
+            ),
+        }
     }
 
     fn record(
@@ -169,17 +191,4 @@ impl Record {
 
 fn is_end(error: &SourceError) -> bool {
     matches!(error, SourceError::Ended { .. })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn somebody_answers_for_it() {
-        assert_eq!(who(" front desk "), Ok("front desk".to_owned()));
-        for text in ["", "  ", "a\nb"] {
-            assert!(who(text).is_err());
-        }
-    }
 }

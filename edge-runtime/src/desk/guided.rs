@@ -75,7 +75,8 @@ pub struct GuidedRules {
     pub hold_ms: u64,
     /// Holds of each pose, of each of which the best face is kept, 1 to 5.
     pub holds: usize,
-    /// Milliseconds without a usable frame that end a hold, 50 to 2000.
+    /// Milliseconds of frames that are of no use that end a hold, 50 to 2000. A slow device has nothing but usable frames
+    /// farther apart, and they end none.
     pub gap_ms: u64,
     /// Seconds in all, 10 to 600.
     pub seconds: u64,
@@ -283,6 +284,8 @@ const ASIDE_DEGREES: f32 = 15.0;
 const LEAST_OVERLAP: f32 = 0.2;
 /// Frames of a hold at least, however slow the camera.
 const LEAST_FRAMES: usize = 2;
+/// How long no frame at all may come within a hold: the slowest device embeds a face in less.
+const LONGEST_GAP: Duration = Duration::from_secs(10);
 
 /// A capture under way.
 #[derive(Debug)]
@@ -307,6 +310,8 @@ pub struct Guided {
     obstacles: [(Obstacle, usize); 4],
     clock: Stopwatch,
     pose_since_ms: u64,
+    /// When a frame was last looked at.
+    looked: Option<Timestamp>,
 }
 
 /// Milliseconds that were not spent in pauses.
@@ -380,6 +385,7 @@ impl Guided {
                 paused: false,
             },
             pose_since_ms: 0,
+            looked: None,
         }
     }
 
@@ -465,10 +471,11 @@ impl Guided {
             return Ok(Progress::Going);
         }
         if let Some(hold) = &self.hold
-            && now.since(hold.last) > Duration::from_millis(self.rules.gap_ms)
+            && self.is_interrupted(hold, now)
         {
             self.hold = None;
         }
+        self.looked = Some(now);
         self.follow(now, glance);
         match (self.usable(pose, glance), self.stranger(glance)) {
             (Ok(_), Some(is_certain)) => self.startle(is_certain)?,
@@ -492,6 +499,13 @@ impl Guided {
             }
         }
         self.skip(now)
+    }
+
+    /// Whether a hold was last seen too long ago: other frames came meanwhile, or none for very long.
+    fn is_interrupted(&self, hold: &Hold, now: Timestamp) -> bool {
+        let gap = now.since(hold.last);
+        let was_last = self.looked == Some(hold.last);
+        gap > LONGEST_GAP || (gap > Duration::from_millis(self.rules.gap_ms) && !was_last)
     }
 
     fn holds_wanted(&self) -> usize {

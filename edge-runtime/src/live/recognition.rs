@@ -15,6 +15,7 @@ use super::{Opened, Shared};
 use crate::camera::Captured;
 use crate::camera::feed::{Clock, Feed, FeedState};
 use crate::camera::recorder::Announcement;
+use crate::camera::watch::STALL;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::event::Happening;
@@ -36,8 +37,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How often consents are looked at.
 const CONSENTS: Duration = Duration::from_secs(600);
-/// How long a camera that gives nothing is waited for before the screen says so.
-const FAULT_AFTER: Duration = Duration::from_millis(700);
+/// How long nothing comes from a camera that is lost or opened again before the screen says so: as long as a stall takes
+/// to be seen, so that a driver's hiccup does not flash up.
+const FAULT_AFTER: Duration = STALL;
 
 /// What somebody told the kiosk, and what the screen knows that the desk has to.
 pub(super) enum Word {
@@ -253,7 +255,11 @@ impl Recognition {
     fn camera_fault(&self, now: Timestamp) -> Option<Fault> {
         let status = self.feed.status();
         let fault = status.state.fault()?;
-        (now.since(status.since) >= FAULT_AFTER).then(|| fault.clone())
+        let since = match self.feed.counts().last_frame_ms {
+            0 => status.since,
+            millis => Timestamp::from_millis(millis),
+        };
+        (now.since(since) >= FAULT_AFTER).then(|| fault.clone())
     }
 
     fn look_after(&mut self, now: Timestamp) {

@@ -39,7 +39,10 @@ pub enum PngError {
     },
 }
 
-/// Writes each picture shown to `NNNN-name.png`.
+/// The picture of a run that ended before its first frame.
+const FAULT_AT_START: &str = "0000-fault.png";
+
+/// Writes each picture shown to `NNNN-name.png`, for its owner alone (mode 600): faces are on it.
 #[derive(Debug)]
 pub struct PngScreen {
     folder: PathBuf,
@@ -57,7 +60,9 @@ impl PngScreen {
         for entry in std::fs::read_dir(folder).map_err(refuse)? {
             let name = entry.map_err(refuse)?.file_name();
             let name = name.to_string_lossy().into_owned();
-            if name.ends_with(".png") && first.as_ref().is_none_or(|first| name < *first) {
+            // A run that could not begin leaves its fault there, which need not be kept.
+            let counts = name.ends_with(".png") && name != FAULT_AT_START;
+            if counts && first.as_ref().is_none_or(|first| name < *first) {
                 first = Some(name);
             }
         }
@@ -75,7 +80,7 @@ impl PngScreen {
     /// Writes `canvas` as picture `number` called `name`, and says where.
     pub fn show(&self, canvas: &Canvas, number: u64, name: &str) -> Result<PathBuf, PngError> {
         let path = self.folder.join(format!("{number:04}-{name}.png"));
-        atomic_file::replace(&path, &encode(canvas), Readers::Everyone).map_err(|source| {
+        atomic_file::replace(&path, &encode(canvas), Readers::Owner).map_err(|source| {
             PngError::Write {
                 path: path.clone(),
                 source,

@@ -307,6 +307,13 @@ fn nobody_is_greeted_before_liveness_is_known() {
             &["5:A"][..],
         ),
         ("live from the start", "AAAA", "v", "llAA", &["2:A"]),
+        (
+            "what is asked stays while the name cannot be compared",
+            "AAA~~~~~A",
+            "p",
+            "ll!!!!!!!",
+            &[],
+        ),
         ("a picture", "AAAAAA", "ppppxx", "ll!!??", &["4:x"]),
         (
             "a picture, told once",

@@ -13,6 +13,7 @@ use super::super::WhichModel;
 use super::super::sealing::{Held, now};
 use super::{print, print_json};
 use crate::likeness::deciding;
+use crate::recognition::RecognitionRules;
 use likeness::{Doubtful, Pair};
 
 /// Consents that run out within so many days are named.
@@ -104,6 +105,7 @@ impl Audit {
                 manifest,
                 self.operating_point.as_deref(),
                 &gallery,
+                RecognitionRules::default().fpir,
             )?),
             None => gallery.operating_point().cloned(),
         };

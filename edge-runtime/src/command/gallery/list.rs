@@ -147,7 +147,10 @@ fn about(gallery: &Gallery, inspection: &Inspection) -> String {
         (gallery.form() == TemplateForm::Compact).then_some("templates of a byte per number"),
     );
     let point = gallery.operating_point().map_or_else(
-        || "none of its own; usher run takes the model's greet".to_owned(),
+        || {
+            "none of its own; usher run takes the model's loosest that keeps to recognition.fpir"
+                .to_owned()
+        },
         |point| {
             format!(
                 "{}, distance at most {:.2}",

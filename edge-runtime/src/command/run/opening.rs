@@ -21,6 +21,7 @@ use crate::kiosk::Kiosk;
 use crate::likeness::{AGREEMENT_POINT, Judgement};
 use crate::live::{OpenDesk, Opened};
 use crate::liveness::guard::Need;
+use crate::liveness::presentation::report;
 use crate::liveness::setup;
 use crate::screen;
 use crate::self_test;
@@ -113,6 +114,8 @@ impl Opening {
         let rate = config.recognition.most_frames_per_second;
         let guard = setup::guard(&config.liveness, &self.folder, rate, seed)?;
         let liveness = setup::status(&config.liveness);
+        let liveness_claim =
+            report::claim(&config.liveness, &self.folder).unwrap_or_else(|error| error.to_string());
         let desk = match (store, has_desk) {
             (Some(store), true) => {
                 let (language, own) = (config.screen.language, config.screen.words.as_deref());
@@ -150,6 +153,7 @@ impl Opening {
                     on: check.need != Need::Off,
                 })
                 .collect(),
+            liveness_claim,
             self_test: self_test.words(),
             gallery_sha256,
             model_source,

@@ -120,7 +120,11 @@ impl Output {
         let begin = Instant::now();
         let showing = kiosk.showing();
         let view = showing.view(Some(&captured.frame), step.aim);
-        let (canvas, name) = (self.screen.draw(&view, &Chrome::default()), view.name());
+        let chrome = Chrome {
+            liveness_off: *kiosk.state() != State::Idle,
+            ..Chrome::default()
+        };
+        let (canvas, name) = (self.screen.draw(&view, &chrome), view.name());
         let elapsed = begin.elapsed();
         self.files.show(canvas, self.frame, name)?;
         kiosk.latencies().note(Stage::Draw, elapsed);

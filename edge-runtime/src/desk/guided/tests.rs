@@ -130,6 +130,32 @@ fn run(
 }
 
 #[test]
+fn a_slow_device_sees_few_frames_and_still_a_hold() {
+    // Milliseconds from one look to the next, and whether two looks in a row are a hold.
+    for (every_ms, expected) in [(100, true), (1000, true), (4000, true), (11_000, false)] {
+        let mut capture = guided(GuidedRules {
+            seconds: 600,
+            ..GuidedRules::default()
+        });
+        for number in 0..12 {
+            let _ = capture.look(at(number * every_ms), &glance(0, 0.0, 0.0));
+        }
+        assert_eq!(
+            capture.counts().0 > 0 || !capture.straight().is_empty(),
+            expected,
+            "{every_ms} ms"
+        );
+    }
+    // Frames that are of no use in between end it all the same.
+    let mut capture = guided(GuidedRules::default());
+    for number in 0..12 {
+        let yaw = if number % 5 == 0 { 0.0 } else { 40.0 };
+        let _ = capture.look(at(number * 100), &glance(0, yaw, 0.0));
+    }
+    assert!(capture.straight().is_empty());
+}
+
+#[test]
 fn a_willing_person_takes_less_than_20_seconds() {
     let mut slowest = 0;
     for seed in 0..50 {
