@@ -8,6 +8,7 @@ mod doctor;
 mod enroll;
 mod files;
 mod gallery;
+mod health;
 mod pad;
 mod pin;
 mod record;
@@ -16,6 +17,7 @@ mod run;
 mod sealing;
 mod status;
 mod table;
+mod update;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -23,6 +25,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use shared::detector::Detector;
 use shared::embedder::Embedder;
+use shared::manifest::ModelManifest;
 use shared::pipeline::Pipeline;
 
 use crate::camera::CameraSource;
@@ -75,6 +78,7 @@ enum Command {
     #[command(subcommand)]
     Pad(pad::Pad),
     Status(status::ShowStatus),
+    Health(health::Health),
     Doctor(Box<doctor::Doctor>),
     /// Check settings, show them, print the commented defaults
     #[command(subcommand)]
@@ -82,6 +86,9 @@ enum Command {
     /// Say who may unlock the desk of the kiosk, by PIN or token
     #[command(subcommand)]
     Pin(pin::PinCommand),
+    /// Install signed models and galleries, go back, say what is installed
+    #[command(subcommand)]
+    Update(Box<update::UpdateCommand>),
     /// Measure how long each stage takes on this device
     Bench(bench::Bench),
     /// Make recordings that stand in for a camera
@@ -101,9 +108,11 @@ impl Usher {
             Command::Consent(consent) => consent.execute(),
             Command::Pad(pad) => pad.execute(),
             Command::Status(status) => status.execute(),
+            Command::Health(health) => health.execute(),
             Command::Doctor(doctor) => doctor.execute(),
             Command::Config(config) => config.execute(),
             Command::Pin(pin) => pin.execute(),
+            Command::Update(update) => update.execute(),
             Command::Bench(bench) => bench.execute(),
             Command::Replay(replay) => replay.execute(),
         }
@@ -120,12 +129,12 @@ struct Eyes {
     /// Frames per second of a replay [default: its timing.toml, else 10]
     #[arg(long, value_name = "RATE")]
     fps: Option<f64>,
-    /// The model's manifest; its ONNX file lies beside it
+    /// The model's manifest; its ONNX file lies beside it [default: the one that counts on the kiosk of --config]
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    model: Option<PathBuf>,
+    /// The face detector [default: models/yunet.onnx, or without --model that of --config]
     #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// The face detector
-    #[arg(long, value_name = "FILE", default_value = "models/yunet.onnx")]
-    detector: PathBuf,
+    detector: Option<PathBuf>,
     /// Which of the model's thresholds decides [default: the gallery's own, else greet]
     #[arg(long, value_name = "NAME")]
     operating_point: Option<String>,
@@ -138,20 +147,91 @@ struct Eyes {
 }
 
 impl Eyes {
-    fn pipeline(&self) -> anyhow::Result<Pipeline> {
-        let detector = detector(&self.detector)?;
-        let embedder = Embedder::load(&self.model)?;
+    /// The networks that the options name, else those of the settings.
+    fn pipeline(&self, config: &Config) -> anyhow::Result<Pipeline> {
+        let detector = detector(&config.kiosk.detector())?;
+        let embedder = Embedder::load(&config.kiosk.model)?;
         tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
         Ok(Pipeline::new(detector, embedder))
     }
 
+    /// The settings, with the options over them.
     fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::read(self.config.as_deref())?)
+        /// The detector of a checkout.
+        const DETECTOR: &str = "models/yunet.onnx";
+        let mut config = Config::read(self.config.as_deref())?;
+        match &self.model {
+            None => drop(counting_model(&mut config)?),
+            Some(model) => {
+                config.kiosk.model = model.clone();
+                config.kiosk.detector = DETECTOR.into();
+            }
+        }
+        if let Some(detector) = &self.detector {
+            config.kiosk.detector = detector.clone();
+        }
+        Ok(config)
+    }
+
+    /// How the gallery is used next, with the same model.
+    fn next(&self, gallery: &Path) -> String {
+        let gallery = gallery.display();
+        match (&self.model, &self.config) {
+            (None, Some(config)) => {
+                format!(
+                    "usher run --gallery {gallery} --config {}",
+                    config.display()
+                )
+            }
+            (model, _) => format!(
+                "usher run --gallery {gallery} --model {} --camera replay:DIR --screen png:DIR",
+                model.as_deref().unwrap_or(Path::new("FILE")).display()
+            ),
+        }
     }
 
     fn screen(&self) -> anyhow::Result<Screen> {
         Ok(Screen::new(self.size.width, self.size.height)?)
     }
+}
+
+/// Which model, by its manifest or by the settings of the kiosk that it is of.
+#[derive(Debug, Args)]
+struct WhichModel {
+    /// The model's manifest
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The kiosk's settings: in place of --model the model that counts there
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    config: Option<PathBuf>,
+}
+
+impl WhichModel {
+    /// The manifest; none where neither option was given.
+    fn manifest(&self) -> anyhow::Result<Option<ModelManifest>> {
+        let path = match (&self.model, &self.config) {
+            (Some(path), _) => path.clone(),
+            (None, Some(config)) => {
+                let mut config = Config::read(Some(config))?;
+                counting_model(&mut config)?;
+                config.kiosk.model
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(ModelManifest::read(&path)?))
+    }
+}
+
+/// Lets the installed model go before that of the settings, and says in words where the one that counts comes from.
+fn counting_model(config: &mut Config) -> anyhow::Result<String> {
+    Ok(match config.use_installed()? {
+        Some(installed) => format!(
+            "installed: {}, serial {}",
+            installed.label.name(),
+            installed.label.serial()
+        ),
+        None => config.kiosk.model.display().to_string(),
+    })
 }
 
 fn detector(path: &Path) -> anyhow::Result<Detector> {

@@ -25,6 +25,7 @@ use crate::mqtt::MqttConfig;
 use crate::recognition::RecognitionRules;
 use crate::screen::settings::ScreenSettings;
 use crate::session::SessionRules;
+use crate::update::UpdateConfig;
 use crate::watchdog::WatchdogConfig;
 
 /// The commented default file.
@@ -64,6 +65,8 @@ pub struct Config {
     pub watchdog: WatchdogConfig,
     /// The log's file.
     pub log: LogConfig,
+    /// Signed models and galleries.
+    pub update: UpdateConfig,
 }
 
 /// What the kiosk is made of; the options of `usher run` go before.
@@ -178,6 +181,7 @@ impl Config {
         self.metrics.check()?;
         self.watchdog.check()?;
         self.log.check()?;
+        self.update.check()?;
         let counts = [(
             "enrollment.most_templates",
             self.enrollment.most_templates,

@@ -12,6 +12,7 @@
 //! | `enrolled` | `identity`, `name`, `templates`, `frames` | somebody was enrolled |
 //! | `door` | `active`, `why`, `identity` | the door's relay changed, or a greeting did not open it |
 //! | `recording` | `active` | an operator's recording began or ended |
+//! | `updating` | `active`, `what` | something is updated, and nobody decided on meanwhile; or that is over |
 //! | `clock` | `jumped_ms` | the wall clock was set while the kiosk ran |
 //! | `fault` | `cause`, `remedy` | something does not work |
 //! | `recovered` | `cause`, `after_ms` | it works again |
@@ -134,6 +135,13 @@ pub enum Happening<'a> {
     Recording {
         /// Whether frames are written now.
         active: bool,
+    },
+    /// Something of the device is updated, or no longer.
+    Updating {
+        /// Whether it is now.
+        active: bool,
+        /// What it is, by whoever updates.
+        what: &'a str,
     },
     /// The wall clock was set while the kiosk ran.
     Clock {

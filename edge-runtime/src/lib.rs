@@ -16,7 +16,8 @@
 //! | [`screen`], [`showing`] | what is to be seen |
 //! | `live` | the threads of a kiosk at work |
 //! | [`event`], [`mqtt`], [`door`], [`metrics`], [`status`], [`watchdog`], [`clock`], [`log`] | what is around it |
-//! | [`config`], [`doctor`], [`self_test`] | settings, and whether the device is fit |
+//! | [`config`], [`doctor`], [`self_test`], [`health`] | settings, whether the device is fit, whether the kiosk runs well |
+//! | [`update`] | signed models and galleries, and the mark while something is updated |
 //!
 //! Time enters with each frame ([`clock`]), so a recording always gives the same run. The rule above all others: a
 //! stranger is never greeted by somebody's name. [`consensus`] lets no single frame decide, [`presence`] lets no name
@@ -38,6 +39,7 @@ pub mod enrollment;
 pub mod event;
 pub mod fault;
 pub mod framing;
+pub mod health;
 pub mod input;
 pub mod kiosk;
 pub mod latency;
@@ -57,4 +59,5 @@ pub mod session;
 pub mod showing;
 pub mod status;
 pub mod tracking;
+pub mod update;
 pub mod watchdog;

@@ -10,6 +10,8 @@ use crate::decision::DecisionPoint;
 
 /// The point of a manifest that tells duplicates, where it has one.
 const DUPLICATE_POINT: &str = "duplicate-check";
+/// The point that tells whether several pictures show one person.
+pub(crate) const AGREEMENT_POINT: &str = "verify";
 
 /// The thresholds that a likeness is judged by.
 #[derive(Clone, Debug, PartialEq)]

@@ -91,6 +91,8 @@ pub(crate) struct Opened {
     pub(crate) liveness_claim: String,
     pub(crate) self_test: &'static str,
     pub(crate) gallery_sha256: String,
+    /// Where the model comes from, in words.
+    pub(crate) model_source: String,
 }
 
 /// How a run went.
@@ -171,8 +173,7 @@ pub(crate) fn run(plan: Plan) -> anyhow::Result<Report> {
             introduce(&config, &live.outlets, &mut opened);
             recognition::tell_started(&live.outlets, &mut opened.kiosk);
             let frames = (feed, Arc::clone(&live.clock));
-            let rules = &config.recognition;
-            Recognition::new(opened, frames, live.outlets, live.shared, words, rules).run(&stop)
+            Recognition::new(opened, frames, live.outlets, live.shared, words, &config).run(&stop)
         }
     })?;
     let ended = supervise(&config, &live, &feed, (screen, recognition), &stop);
@@ -246,6 +247,7 @@ fn introduce(config: &Config, outlets: &Outlets, opened: &mut Opened) {
             id: manifest.model_id().to_string(),
             sha256: manifest.sha256.clone(),
             self_test: opened.self_test.to_owned(),
+            source: opened.model_source.clone(),
         };
         status.liveness = liveness;
         status.liveness_claim = claim;
@@ -269,6 +271,7 @@ fn supervise(
         board: Arc::clone(&live.outlets.board),
         metrics: Arc::clone(&live.outlets.metrics),
         clocks: Arc::clone(&live.outlets.clocks),
+        hearts: Arc::clone(&live.shared.hearts),
     };
     // Where nobody may make the socket a kiosk on a desk still runs.
     let _server = match Server::start(&config.metrics, answers) {

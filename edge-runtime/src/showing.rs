@@ -45,6 +45,8 @@ pub enum Showing {
     Desk(DeskView),
     /// Something is broken.
     Fault(Fault),
+    /// The device changes its own software, so far as told: 0 to 1.
+    Updating(f32),
 }
 
 /// Where the face is, in frame pixels.
@@ -68,6 +70,9 @@ impl Showing {
             (Self::Fault(fault), _) => View::Fault {
                 cause: &fault.cause,
                 remedy: &fault.remedy,
+            },
+            (Self::Updating(progress), _) => View::Updating {
+                progress: *progress,
             },
             (Self::Desk(view), preview) => View::Desk { view, preview },
             (Self::Idle, _) | (_, None) => View::Idle,
@@ -98,7 +103,7 @@ impl Showing {
     /// Whether there is a live picture in it.
     pub fn has_preview(&self) -> bool {
         match self {
-            Self::Idle | Self::Fault(_) => false,
+            Self::Idle | Self::Fault(_) | Self::Updating(_) => false,
             Self::Desk(view) => matches!(view, DeskView::Guided { .. } | DeskView::Done { .. }),
             _ => true,
         }

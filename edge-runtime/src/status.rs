@@ -43,6 +43,18 @@ pub struct Status {
     pub mqtt: String,
     /// What does not work.
     pub faults: Vec<FaultStatus>,
+    /// When each part of the program last progressed.
+    pub parts: Vec<PartStatus>,
+}
+
+/// A thread without which there is no kiosk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PartStatus {
+    /// `capture`, `recognition` or `screen`.
+    pub part: String,
+    /// When it last progressed, in milliseconds since the device was switched on; none before the first time.
+    pub progressed_ms: Option<u64>,
 }
 
 /// The camera.
@@ -69,6 +81,8 @@ pub struct ModelStatus {
     pub sha256: String,
     /// What the self-test at the start found.
     pub self_test: String,
+    /// Where it comes from: "installed, serial 7", or its manifest's path.
+    pub source: String,
 }
 
 /// The gallery.
@@ -231,6 +245,7 @@ impl Status {
                     model.name, model.id, model.self_test
                 ),
             ),
+            ("from", model.source.clone()),
             ("gallery", gallery),
             ("decision", self.decision_words()),
             ("liveness", self.liveness_words()),

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::clock::moment::Clocks;
+use crate::status::PartStatus;
 
 /// Exit status of a process whose parts stand still: EX_SOFTWARE of sysexits.h.
 pub const EXIT_STUCK: i32 = 70;
@@ -122,6 +123,17 @@ impl Heartbeats {
     pub fn last(&self, part: Part) -> Option<Timestamp> {
         let stamp = self.stamps[part as usize].load(Ordering::Relaxed);
         stamp.checked_sub(1).map(Timestamp::from_millis)
+    }
+
+    /// All of them, for the status.
+    pub fn status(&self) -> Vec<PartStatus> {
+        let parts = Part::ALL.into_iter();
+        parts
+            .map(|part| PartStatus {
+                part: part.name().to_owned(),
+                progressed_ms: self.last(part).map(Timestamp::millis),
+            })
+            .collect()
     }
 }
 

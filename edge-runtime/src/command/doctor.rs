@@ -7,6 +7,7 @@ use clap::Args;
 use shared::gallery::consent::WallTime;
 use shared::gallery::options::{Asking, KeyOptions, Keys};
 
+use super::counting_model;
 use super::sealing::now;
 use crate::config::{Config, Parts};
 use crate::doctor::{Check, Level, devices, files, machine, trust};
@@ -25,7 +26,8 @@ pub(super) struct Doctor {
     /// The kiosk's settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The model's manifest [default: kiosk.model of the settings, without them models/usher-small.toml]
+    /// The model's manifest [default: the one that counts by the settings, without them
+    /// models/usher-small.toml]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// The face detector [default: kiosk.detector of the settings, else yunet.onnx beside the model]
@@ -69,7 +71,7 @@ impl Doctor {
 
     fn checks(&self) -> Vec<Check> {
         let mut checks = Vec::new();
-        let config = match Config::read(self.config.as_deref()) {
+        let mut config = match Config::read(self.config.as_deref()) {
             Ok(config) => {
                 if let Some(path) = &self.config {
                     checks.push(Check::ok(
@@ -84,6 +86,12 @@ impl Doctor {
                 Config::default()
             }
         };
+        if self.model.is_none() && self.config.is_some() {
+            checks.push(match counting_model(&mut config) {
+                Ok(source) => Check::ok("in use", format!("model {source}")),
+                Err(error) => Check::failed("in use", &error),
+            });
+        }
         let parts = self.parts(&config);
         let root = Path::new("/");
         let has_desktop = std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty());

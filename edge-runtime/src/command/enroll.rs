@@ -115,7 +115,7 @@ impl Enroll {
         let config = self.eyes.config()?;
         let operator = self.operator.name()?;
         let by = by(&operator);
-        let mut pipeline = self.eyes.pipeline()?;
+        let mut pipeline = self.eyes.pipeline(&config)?;
         let manifest = pipeline.embedder().manifest().clone();
         let agreement = manifest.operating_point(&self.agreement_point)?.threshold;
 
@@ -407,10 +407,7 @@ impl Enroll {
         let path = self.held.gallery.display();
         lines.push(("gallery", format!("{path}, {people}, sealed by {keys}")));
         print!("{}", fields(&lines));
-        println!(
-            "next: usher run --gallery {path} --model {} --camera replay:DIR --screen png:DIR",
-            self.eyes.model.display()
-        );
+        println!("next: {}", self.eyes.next(&self.held.gallery));
     }
 }
 

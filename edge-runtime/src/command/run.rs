@@ -11,8 +11,8 @@ use embedded_graphics::prelude::Size;
 use serde::Serialize;
 use shared::gallery::options::KeyOptions;
 
-use super::PixelSize;
 use super::sealing::Held;
+use super::{self as command, PixelSize};
 use crate::camera::CameraSource;
 use crate::config::Config;
 use crate::desk::consent;
@@ -48,7 +48,8 @@ pub(super) struct Run {
     /// Whether a recording keeps its own time
     #[arg(long, value_name = "PACE")]
     pace: Option<Pace>,
-    /// The model's manifest; its ONNX file lies beside it [default: kiosk.model]
+    /// The model's manifest; its ONNX file lies beside it [default: the one that
+    /// usher update installed, else kiosk.model]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// The face detector [default: kiosk.detector]
@@ -101,6 +102,10 @@ impl Run {
     pub(super) fn execute(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         let mut config = Config::read(self.config.as_deref())?;
+        let source = match &self.model {
+            None => command::counting_model(&mut config)?,
+            Some(path) => path.display().to_string(),
+        };
         self.over(&mut config);
         let target = config.screen.backend.clone();
         let is_replay = matches!(config.kiosk.camera, CameraSource::Replay(_));
@@ -118,11 +123,11 @@ impl Run {
                  --pace out",
                 config.kiosk.camera
             ),
-            _ => self.live(config, began),
+            _ => self.live(config, source, began),
         }
     }
 
-    fn live(&self, config: Config, began: Instant) -> anyhow::Result<()> {
+    fn live(&self, config: Config, source: String, began: Instant) -> anyhow::Result<()> {
         if self.config.is_some() {
             crate::log::to_file(&config.log)?;
         }
@@ -138,7 +143,7 @@ impl Run {
             target: config.screen.backend.clone(),
             size: config.screen.pixel_size(),
             consent_text,
-            open: Box::new(move |config| opening.live(config, agreed)),
+            open: Box::new(move |config| opening.live(config, agreed, source)),
             began,
             config,
         })?;

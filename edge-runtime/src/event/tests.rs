@@ -164,6 +164,13 @@ fn one_of_each() -> Vec<(&'static str, Happening<'static>)> {
                 after_ms: 800,
             },
         ),
+        (
+            "updating: active what",
+            Happening::Updating {
+                active: true,
+                what: "model usher-small-7",
+            },
+        ),
         ("stopped: why", Happening::Stopped { why: "asked to" }),
     ]
 }

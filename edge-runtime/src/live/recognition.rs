@@ -17,6 +17,7 @@ use crate::camera::feed::{Clock, Feed, FeedState};
 use crate::camera::recorder::Announcement;
 use crate::camera::watch::STALL;
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::event::Happening;
 use crate::fault::Fault;
 use crate::input::Input;
@@ -24,10 +25,10 @@ use crate::kiosk::Kiosk;
 use crate::latency::{Latencies, Stage};
 use crate::liveness::Look;
 use crate::liveness::guard::Guard;
-use crate::recognition::RecognitionRules;
 use crate::session::State;
 use crate::showing::{Aim, Showing};
 use crate::status::{DecisionStatus, GalleryStatus};
+use crate::update::mark::Mark;
 use crate::watchdog::Part;
 
 /// How long a frame is waited for before time goes on without one.
@@ -72,6 +73,9 @@ pub(super) struct Recognition {
     /// The flag of a recording, and whether it is up.
     announcement: Option<PathBuf>,
     recording: bool,
+    /// The mark of an update, and what it says while it counts: then nobody is decided on.
+    mark: PathBuf,
+    updating: Option<Mark>,
 }
 
 impl Recognition {
@@ -81,8 +85,9 @@ impl Recognition {
         outlets: Outlets,
         shared: Arc<Shared>,
         words: Receiver<Word>,
-        rules: &RecognitionRules,
+        config: &Config,
     ) -> Self {
+        let rules = &config.recognition;
         let now = clock();
         Self {
             kiosk: opened.kiosk,
@@ -104,6 +109,8 @@ impl Recognition {
             present: false,
             announcement: Announcement::place(),
             recording: false,
+            mark: config.update.mark.clone(),
+            updating: None,
         }
     }
 
@@ -148,7 +155,9 @@ impl Recognition {
                 return;
             };
             let now = (self.clock)();
-            if let Some(desk) = &mut self.desk {
+            // Nobody works at the desk of a device that changes its own software.
+            let is_for_desk = self.updating.is_none() || matches!(word, Word::ConsentPages(_));
+            if let Some(desk) = self.desk.as_mut().filter(|_| is_for_desk) {
                 desk.hear(now, self.wall, word, &mut self.kiosk, &self.outlets);
             }
             self.publish(now);
@@ -157,7 +166,9 @@ impl Recognition {
 
     fn look(&mut self, now: Timestamp, captured: Arc<Captured>) -> anyhow::Result<()> {
         self.outlets.works("camera");
-        if let Some(desk) = self.desk.as_mut().filter(|desk| desk.is_open()) {
+        if self.updating.is_some() {
+            self.rest(now);
+        } else if let Some(desk) = self.desk.as_mut().filter(|desk| desk.is_open()) {
             self.aim = desk.look(now, self.wall, &captured, &mut self.kiosk, &self.outlets)?;
             // Nobody is greeted while the desk has the screen.
             self.kiosk.idle_step(now);
@@ -170,6 +181,14 @@ impl Recognition {
         }
         self.last = Some(captured);
         Ok(())
+    }
+
+    /// Lets time pass without looking at a face: greetings end, evidence ages, nothing is decided.
+    fn rest(&mut self, now: Timestamp) {
+        self.kiosk.idle_step(now);
+        self.guard.step(now, None, None);
+        self.aim = Aim::default();
+        self.note_presence(now);
     }
 
     fn decide(&mut self, now: Timestamp, captured: &Captured) -> anyhow::Result<()> {
@@ -223,11 +242,8 @@ impl Recognition {
     }
 
     fn without_frame(&mut self, now: Timestamp) {
-        self.kiosk.idle_step(now);
-        self.guard.step(now, None, None);
-        self.aim = Aim::default();
-        self.note_presence(now);
-        if let Some(desk) = &mut self.desk {
+        self.rest(now);
+        if let Some(desk) = self.desk.as_mut().filter(|_| self.updating.is_none()) {
             desk.tick(now, self.wall, &mut self.kiosk, &self.outlets);
         }
         if let Some(fault) = self.camera_fault(now) {
@@ -261,6 +277,7 @@ impl Recognition {
             self.outlets
                 .tell(Happening::Recording { active: recording });
         }
+        self.look_for_update();
         if due(self.consents_seen, CONSENTS) {
             self.consents_seen = Some(now);
             let expired = self.kiosk.suspend_expired(self.wall);
@@ -279,6 +296,19 @@ impl Recognition {
                 .update(|status| status.gallery.expired = expired);
         }
         self.post();
+    }
+
+    /// Whether somebody updates the device, by the wall clock that the mark's file was written by.
+    fn look_for_update(&mut self) {
+        let mark = Mark::read(&self.mark, self.outlets.clocks.moment().wall());
+        if mark.is_some() != self.updating.is_some() {
+            let named = mark.as_ref().or(self.updating.as_ref());
+            self.outlets.tell(Happening::Updating {
+                active: mark.is_some(),
+                what: named.map_or("", |mark| &mark.what),
+            });
+        }
+        self.updating = mark;
     }
 
     /// Brings the board up to date.
@@ -318,6 +348,9 @@ impl Recognition {
     }
 
     fn showing(&self, now: Timestamp) -> Showing {
+        if let Some(mark) = &self.updating {
+            return Showing::Updating(mark.progress);
+        }
         if let Some(view) = self.desk.as_ref().and_then(|desk| desk.view(now)) {
             return Showing::Desk(view);
         }
@@ -360,6 +393,7 @@ fn word(showing: &Showing) -> &'static str {
         Showing::Unknown => "unknown",
         Showing::Desk(_) => "enrolling",
         Showing::Fault(_) => "fault",
+        Showing::Updating(_) => "updating",
     }
 }
 

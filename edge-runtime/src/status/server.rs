@@ -15,6 +15,7 @@ use super::Board;
 use crate::clock::moment::Clocks;
 use crate::metrics::process::Process;
 use crate::metrics::{CONTENT_TYPE, Metrics, MetricsConfig};
+use crate::watchdog::Heartbeats;
 
 /// How long one caller may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -52,12 +53,15 @@ pub struct Answers {
     pub metrics: Arc<Metrics>,
     /// What its uptime is counted by.
     pub clocks: Arc<dyn Clocks>,
+    /// When its parts last progressed.
+    pub hearts: Arc<Heartbeats>,
 }
 
 impl Answers {
     /// Content type and body, or none where there is nothing under this path.
     fn to(&self, path: &str) -> Option<(&'static str, String)> {
-        let status = self.board.read(self.clocks.now());
+        let mut status = self.board.read(self.clocks.now());
+        status.parts = self.hearts.status();
         match path {
             "/status" => Some((
                 "application/json",
@@ -281,6 +285,7 @@ mod tests {
             board: Arc::new(board),
             metrics: Arc::default(),
             clocks: Arc::new(clocks),
+            hearts: Arc::default(),
         }
     }
 

@@ -3,15 +3,13 @@
 mod likeness;
 mod text;
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 use shared::gallery::Gallery;
 use shared::gallery::consent::WallTime;
-use shared::manifest::ModelManifest;
 use shared::operating_point::OperatingPoint;
 
+use super::super::WhichModel;
 use super::super::sealing::{Held, now};
 use super::{print, print_json};
 use crate::likeness::deciding;
@@ -32,11 +30,10 @@ greet of --model; without any of them distances stand alone.")]
 pub(in crate::command) struct Audit {
     #[command(flatten)]
     held: Held,
-    /// The model's manifest
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    which: WhichModel,
     /// Which of the model's thresholds to judge by
-    #[arg(long, value_name = "NAME", requires = "model")]
+    #[arg(long, value_name = "NAME", requires = "WhichModel")]
     operating_point: Option<String>,
     /// How many lines of history, pairs and templates to show; 0 for all of the history
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -93,7 +90,7 @@ struct BackupLine {
 
 impl Audit {
     pub(in crate::command) fn execute(&self) -> anyhow::Result<()> {
-        let manifest = self.model.as_deref().map(ModelManifest::read).transpose()?;
+        let manifest = self.which.manifest()?;
         let (gallery, _inspection) = self.held.read()?;
         if let Some(manifest) = &manifest {
             anyhow::ensure!(

@@ -13,6 +13,7 @@ use shared::manifest::ModelManifest;
 use shared::operating_point::OperatingPoint;
 use zeroize::Zeroizing;
 
+use super::super::WhichModel;
 use super::super::sealing::{Held, NewGallery, Operator, by};
 use super::super::table::{called, counted, fields};
 use crate::likeness::{Judgement, closest, deciding};
@@ -35,9 +36,9 @@ pub(in crate::command) struct Import {
     /// The recipient's key file, as age-keygen makes it; not needed for readable JSON
     #[arg(long, value_name = "KEYFILE")]
     identity: Option<PathBuf>,
-    /// The model's manifest, which tells what a duplicate is [default: the gallery's operating point does]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    /// What tells a duplicate [default: the gallery's operating point does]
+    #[command(flatten)]
+    which: WhichModel,
     #[command(flatten)]
     held: Held,
     #[command(flatten)]
@@ -50,7 +51,7 @@ impl Import {
     pub(in crate::command) fn execute(&self) -> anyhow::Result<()> {
         let operator = self.operator.name()?;
         let by = by(&operator);
-        let manifest = self.model.as_deref().map(ModelManifest::read).transpose()?;
+        let manifest = self.which.manifest()?;
         let document = self.document()?;
         if let Some(manifest) = &manifest {
             ensure!(

@@ -1,11 +1,10 @@
 //! `usher gallery point`: which of the model's thresholds decides in this gallery.
 
-use std::path::PathBuf;
-
+use anyhow::Context;
 use clap::Args;
 use shared::gallery::options::Asking;
-use shared::manifest::ModelManifest;
 
+use super::super::WhichModel;
 use super::super::sealing::{Held, Operator, by};
 use super::super::table::fields;
 use crate::likeness::by_chance;
@@ -19,9 +18,8 @@ usher run decides by it unless --operating-point says otherwise.")]
 pub(in crate::command) struct Point {
     /// The operating point, as the model's manifest names it
     name: String,
-    /// The model's manifest
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
+    #[command(flatten)]
+    which: WhichModel,
     #[command(flatten)]
     held: Held,
     #[command(flatten)]
@@ -31,7 +29,9 @@ pub(in crate::command) struct Point {
 impl Point {
     pub(in crate::command) fn execute(&self) -> anyhow::Result<()> {
         let operator = self.operator.name()?;
-        let manifest = ModelManifest::read(&self.model)?;
+        let manifest = self.which.manifest()?.context(
+            "expected the model whose point it is, found none named; name it by --model, or the kiosk's settings by --config",
+        )?;
         let point = manifest.operating_point(&self.name)?;
         let keys = self.held.keys.keys(Asking::Once)?;
         let mut store = self.held.open_with(&keys, Some(&manifest.model_id()))?;

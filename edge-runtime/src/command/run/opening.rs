@@ -18,7 +18,7 @@ use crate::desk::pin::Gate;
 use crate::desk::pin::uptime::Uptime;
 use crate::desk::words::Words;
 use crate::kiosk::Kiosk;
-use crate::likeness::Judgement;
+use crate::likeness::{AGREEMENT_POINT, Judgement};
 use crate::live::{OpenDesk, Opened};
 use crate::liveness::guard::Need;
 use crate::liveness::presentation::report;
@@ -26,9 +26,6 @@ use crate::liveness::setup;
 use crate::screen;
 use crate::self_test;
 use crate::status::LivenessStatus;
-
-/// The point that tells whether several pictures show one person.
-const AGREEMENT_POINT: &str = "verify";
 
 /// What a run opens.
 pub(super) struct Opening {
@@ -74,7 +71,12 @@ impl Opening {
     }
 
     /// Everything that a live kiosk needs.
-    pub(super) fn live(self, config: &Config, consent_text: String) -> anyhow::Result<Opened> {
+    pub(super) fn live(
+        self,
+        config: &Config,
+        consent_text: String,
+        model_source: String,
+    ) -> anyhow::Result<Opened> {
         let mut pipeline = self.pipeline(config)?;
         let self_test = self_test::run(&mut pipeline, &config.kiosk.model)?;
         let manifest = pipeline.embedder().manifest().clone();
@@ -154,6 +156,7 @@ impl Opening {
             liveness_claim,
             self_test: self_test.words(),
             gallery_sha256,
+            model_source,
         })
     }
 
