@@ -279,7 +279,7 @@ fn a_frame_that_is_no_picture_ends_a_run_with_a_fault() {
     refused(
         &place,
         &place.with_model(&run),
-        &["screens", "0000-fault.png", "empty the folder"],
+        &["screens", "0000-idle.png", "empty the folder"],
     );
 }
 
