@@ -26,6 +26,8 @@ for m in virtio_pci virtio_blk virtio_gpu virtio_input evdev videodev ext4; do m
 while [ ! -e /dev/dri/card0 ]; do sleep 0.1; done
 echo 0 > /sys/class/vtconsole/vtcon1/bind 2>/dev/null
 mkdir -p /var/lib/usher
+i=0; while [ ! -b /dev/vda ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done
+modprobe crc32c_generic
 mount -t ext4 /dev/vda /var/lib/usher || echo '@ failed to mount the data'
 say() { sed "s/^/@ $1 /"; }
 ask() { ask-kiosk /run/usher/usher.sock 2>/dev/null; }
@@ -35,7 +37,7 @@ start() { usher run --config /kiosk.toml --events /var/lib/usher/events.jsonl >>
 stop() { kill -TERM $KIOSK; wait $KIOSK; echo "@ ended $?"; }
 finish() {
     sed 's/^/out: /' /tmp/out
-    dmesg | grep -iE 'oops|BUG:|WARNING:' | grep -v regulatory | head -20 | sed 's/^/kernel: /'
+    dmesg | grep -E 'Oops|BUG:|WARNING:' | grep -v regulatory | head -20 | sed 's/^/kernel: /'
     cd /; umount /var/lib/usher; sync
 }
 """
@@ -55,10 +57,10 @@ feed_with empty; wait_for idle 120
 feed_with stranger; wait_for unknown 240; sleep 2; echo '@ shot unknown'; sleep 2
 feed_with new; sleep 2
 echo '@ keys f2'; sleep 3; echo '@ keys {" ".join(PIN)} ret'; sleep 15; echo '@ shot menu'; sleep 2
-echo '@ keys 1'; sleep 3; echo '@ keys shift-j o e'; sleep 3; echo '@ shot name'; sleep 2
+echo '@ keys 1'; sleep 3; echo '@ keys shift-b a r a c k'; sleep 3; echo '@ shot name'; sleep 2
 echo '@ keys ret'; sleep 3; echo '@ shot consent'; sleep 2
 echo '@ keys pgdn pgdn pgdn pgdn'; sleep 3; echo '@ keys ret'; sleep 4; echo '@ shot guided'; sleep 2
-i=0; while [ $i -lt 240 ] && ! grep -q enrolled /var/lib/usher/events.jsonl; do sleep 1; i=$((i+1)); done; echo "@ waited $(up) for enrolled $i"
+i=0; while [ $i -lt 300 ] && ! grep -q enrolled /var/lib/usher/events.jsonl; do sleep 1; i=$((i+1)); done; echo "@ waited $(up) for enrolled $i"
 sleep 2; echo '@ shot done'; sleep 2
 usher status --socket /run/usher/usher.sock 2>&1 | say status
 stop; say first < /var/lib/usher/events.jsonl; : > /var/lib/usher/events.jsonl
