@@ -17,7 +17,7 @@ i=0
 while :; do
     i=$((i+1))
     echo "@ enrolling $n-$i"
-    usher enroll "Person $n-$i" --consent standard --camera replay:/three --gallery /var/lib/usher/people.gallery \\
+    usher enroll "Person $n-$i" --allow-duplicate --consent standard --camera replay:/three --gallery /var/lib/usher/people.gallery \\
         --model /usr/share/usher/models/usher-small.toml --detector /usr/share/usher/models/yunet.onnx > /tmp/told 2>&1 \\
         && echo "@ acknowledged $n-$i" || { echo "@ failed $n-$i"; sed 's/^/told: /' /tmp/told; }
 done
