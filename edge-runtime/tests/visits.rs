@@ -5,10 +5,6 @@ mod place;
 
 use place::{Place, picture, skip};
 
-/// The first model is weak: at its strict points it refuses nearly everybody, so that only its point of best accuracy
-/// shows what the kiosk does with a person it knows.
-const POINT: &str = "verify";
-
 /// Enrolls from pictures, lets others walk up, and returns the events of each visit.
 fn visits(
     place: &Place,
@@ -66,8 +62,6 @@ fn visits(
             &screens,
             "--gallery",
             "people.gallery",
-            "--operating-point",
-            POINT,
         ];
         let output = place.usher(&place.with_model(&run));
         assert!(
@@ -152,8 +146,6 @@ fn the_same_recording_gives_the_same_run() {
         "png:again",
         "--gallery",
         "people.gallery",
-        "--operating-point",
-        POINT,
     ];
     let output = place.usher(&place.with_model(&run));
     let lines = String::from_utf8(output.stdout).unwrap();

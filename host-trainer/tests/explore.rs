@@ -74,12 +74,12 @@ fn two_pictures_show_one_person_or_two() {
     let Some(place) = Place::new() else { return };
     let obama = place.picture("barack-obama/obama.jpg");
     let other_day = place.picture("barack-obama/obama2.jpg");
-    let biden = place.picture("joe-biden/biden.jpg");
+    let hopper = place.picture("grace-hopper/grace_hopper.jpg");
     let out = place.path("both.png");
     let same = place.json(&["verify", &obama, &other_day, "--out", &out]);
     assert_eq!(same["same"], true, "{same}");
     assert_eq!(picture::read(Path::new(&out)).unwrap().width_px(), 508);
-    let different = place.json(&["verify", &obama, &biden]);
+    let different = place.json(&["verify", &obama, &hopper]);
     assert_eq!(different["same"], false, "{different}");
     let itself = place.json(&["verify", &obama, &obama]);
     assert_eq!(itself["distance"], 0.0, "{itself}");

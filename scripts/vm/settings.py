@@ -20,7 +20,6 @@ height = {size[1]}
 frames_per_second = {rate}
 first_frame_ms = 10000
 [recognition]
-operating_point = "verify"
 most_frames_per_second = {looks}
 oldest_frame_ms = 10000
 replaced_beyond = 4.0
