@@ -18,8 +18,8 @@ BLOCK = 4
 GRAY = (128, 128, 128)
 # A block differs when one of its mean colors does by more than this, of 255 ...
 DIFFERENCE = 20
-# ... and a picture does when more than this share of its blocks differ.
-SHARE = 0.01
+# ... and a picture does when more than this share of its blocks differ: one word of a name does, two visits do not.
+SHARE = 0.002
 
 
 class Picture:

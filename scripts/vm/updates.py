@@ -21,6 +21,7 @@ WORKS = r"root [AB] works"
 IMAGE = """
 i=0; while [ $i -lt 600 ] && ! usher status --socket /run/usher/usher.sock > /dev/null 2>&1; do sleep 1; i=$((i+1)); done
 echo "@ answers $(up)"
+while [ "$(systemctl is-active usher-judge)" = inactive ]; do sleep 1; done
 while [ "$(systemctl is-active usher-judge)" = activating ]; do sleep 1; done
 echo "@ judged $(up) $(systemctl is-active usher-judge)"; sleep 4
 echo "@ id $(cat /etc/machine-id) $(cat /etc/hostname)"
@@ -30,7 +31,8 @@ touch /usr/bin/usher.new 2>/dev/null && rm /usr/bin/usher.new; echo "@ written $
 echo "@ passwords $(cut -d: -f2 /etc/shadow | sort -u | tr '\\n' ' ')"
 echo "@ units $(systemctl list-units --no-legend --plain --state=running --type=service | cut -d' ' -f1 | tr '\\n' ' ')"
 echo "@ broken $(systemctl list-units --no-legend --plain --state=failed | cut -d' ' -f1 | tr '\\n' ' ')"
-echo "@ listens $(cat /proc/net/tcp /proc/net/tcp6 | grep -c ' 0A ')  $(cat /proc/net/tcp /proc/net/tcp6 | grep ' 0A ' | tr -s ' ' | cut -d' ' -f3 | tr '\\n' ' ')"
+# Ports that listen to others than this machine (0100007F is 127.0.0.1, 3500007F and 3600007F are systemd-resolved's).
+echo "@ listens $(cat /proc/net/tcp /proc/net/tcp6 | grep ' 0A ' | tr -s ' ' | cut -d' ' -f3 | grep -v '7F:' | grep -v '^0\\{31\\}1:' | tr '\\n' ' ')"
 echo "@ gallery $(stat -c '%U %a' /var/lib/usher /var/lib/usher/people.gallery | tr '\\n' ' ')"
 pid=$(systemctl show -p MainPID --value usher); before=$(systemctl show -p NRestarts --value usher)
 kill -STOP $pid; echo "@ stopped $(up) $pid"
@@ -127,7 +129,7 @@ def judge_image(boot, findings):
     units = told(boot, "units") or ""
     findings.note(units != "" and not re.search(r"getty|ssh|emergency|debug-shell", units), f"no shell, no ssh: {units}")
     findings.note(told(boot, "broken") == "", f"no unit has failed: {told(boot, 'broken')}")
-    findings.tell(f"listens: {told(boot, 'listens')}")
+    findings.note(told(boot, "listens") == "", f"nothing listens to the network: {told(boot, 'listens')}")
     findings.note("usher 700" in (told(boot, "gallery") or ""), f"the gallery is the kiosk's alone: {told(boot, 'gallery')}")
     findings.note(told(boot, "restarted") is not None and told(boot, "stopped") is not None,
                   f"a kiosk that stands still is started again: {told(boot, 'stopped')} .. {told(boot, 'restarted')}")  # fmt: skip

@@ -77,11 +77,11 @@ finish
 
 # What differs from visit to visit: the camera's picture, and how rare a mistake is, which is the model's.
 CAMERA = (0.03, 0.06, 0.56, 0.94)
-RARE = (0.56, 0.53, 1.0, 0.68)
+RARE = (0.56, 0.56, 1.0, 0.64)
 SHOTS = {
     "idle": [],
     "greeting": [CAMERA, RARE],
-    "unknown": [CAMERA, RARE],
+    "unknown": [CAMERA],
     "menu": [CAMERA],
     "name": [],
     "consent": [(0.0, 0.12, 1.0, 0.86)],
