@@ -68,7 +68,7 @@ def part(runtime, folder, out, findings, kills, chance):
         made.add(runtime.frames() / "new" / f"{number}.jpg", f"/three/{number}.jpg")
     made.init(BEGIN.replace("while [ ! -e /dev/dri/card0 ]; do sleep 0.1; done", "") + SCRIPT)
     initrd, disk = made.pack(), data_disk(runtime, folder)
-    known = ["Joe Biden"]
+    known = ["Eileen Collins"]
     with (out / "enroll-kills.log").open("a") as log:
         for number in range(1, kills + 1):
             known += start(kernel, initrd, disk, log, chance, findings, number)

@@ -19,7 +19,7 @@ from root import lock
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / ".demo" / "pictures"
 # Whom the visit shows: known beforehand, a stranger to all, and whoever is enrolled at the kiosk, looking straight.
-PEOPLE = {"known": "joe-biden/biden.jpg", "stranger": "grace-hopper/grace_hopper.jpg", "new": "barack-obama/obama.jpg"}
+PEOPLE = {"known": "eileen-collins/astronaut.png", "stranger": "grace-hopper/grace_hopper.jpg", "new": "barack-obama/obama.jpg"}
 FRAMES = 8
 MODELS = "usr/share/usher/models"
 
@@ -129,7 +129,7 @@ class Runtime:
                 for number in range(3):
                     shutil.copy(frames / f"{number}.jpg", three)
                 environment = {**os.environ, "USHER_KEY": str(made / "gallery.key"), "USER": "vm"}
-                self.usher("enroll", "Joe Biden", "--consent", "standard", "--camera", f"replay:{three}",
+                self.usher("enroll", "Eileen Collins", "--consent", "standard", "--camera", f"replay:{three}",
                            "--gallery", made / "people.gallery", *self.model(), env=environment)  # fmt: skip
                 shutil.rmtree(three)
                 self.usher("pin", "set", "front desk", "--stdin", "--operators", made / "operators.toml", input=f"{pin}\n")
