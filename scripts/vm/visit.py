@@ -150,6 +150,8 @@ class Listener:
                     self.shots[name] = Picture.of_screen(machine, name, self.out)
                 elif line.startswith("@ keys "):
                     press(machine, line.split()[2:])
+                elif line.startswith("out: "):
+                    self.told.setdefault("out:", []).append(line)
                 elif line.startswith(("@ ", "kernel: ")):
                     _, word, *rest = line.split(" ", 2) if line.startswith("@ ") else ["", "kernel", line]
                     self.told.setdefault(word, []).append(" ".join(rest))
