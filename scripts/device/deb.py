@@ -45,13 +45,13 @@ MANUAL = """\
 
     systemctl status usher                     is it running, and what does it wait for
     sudo usher status                          what it sees and how fast
-    sudo -u usher usher doctor --config /etc/usher/kiosk.toml
+    sudo -u usher env USHER_KEY=/var/lib/usher/gallery.key usher doctor --config /etc/usher/kiosk.toml
     /etc/usher/kiosk.toml                      its settings; then: sudo systemctl restart usher
 
 Its files belong to the user usher, and so do the commands that change them:
 
     sudo -u usher env USHER_KEY=/var/lib/usher/gallery.key usher gallery list --gallery /var/lib/usher/people.gallery
-    sudo -u usher usher pin set "front desk" --config /etc/usher/kiosk.toml
+    sudo -u usher usher pin set "front desk"
 
 /usr/share/usher/drop-ins has ready-made pieces for the service, each saying how it is put in place: the network (MQTT),
 a framebuffer in place of DRM, the backlight, a command for a door.
