@@ -9,11 +9,12 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import textwrap
 import time
 import unittest
 from pathlib import Path
+
+import script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FLASH = ROOT / "scripts" / "flash"
@@ -21,18 +22,10 @@ IS_ROOT = os.geteuid() == 0
 
 
 def flash(*arguments, given=None, **environment):
-    done = subprocess.run(["bash", str(FLASH), *map(str, arguments)], env=dict(os.environ, **environment),
-                          input=given, stdin=None if given is not None else subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.returncode, done.stdout
+    return script.run(FLASH, *arguments, given=given, **environment)
 
 
-class Place(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = Path(temporary.name)
-
+class Place(script.Place):
     def file(self, name, size, byte=None):
         path = self.folder / name
         path.write_bytes(os.urandom(size) if byte is None else bytes([byte]) * size)
@@ -153,15 +146,18 @@ class LoopDevice(Place):
         self.assertEqual(written[1 << 20:7 << 20], bytes([7]) * (6 << 20))
         self.assertEqual(written[7 << 20:], bytes(1 << 20))
 
-    def test_a_mounted_one_is_refused(self):
-        subprocess.run(["mkfs.ext4", "-q", self.device], check=True)
+    def flash_while_mounted(self, device):
         place = self.folder / "mounted"
         place.mkdir()
-        subprocess.run(["mount", self.device, place], check=True)
+        subprocess.run(["mount", device, place], check=True)
         try:
-            code, said = self.flash()
+            return place, *self.flash()
         finally:
             subprocess.run(["umount", place], check=True)
+
+    def test_a_mounted_one_is_refused(self):
+        subprocess.run(["mkfs.ext4", "-q", self.device], check=True)
+        place, code, said = self.flash_while_mounted(self.device)
         self.assertEqual(code, 1, said)
         self.assertIn(f"mounted at {place}", said)
         self.assertEqual(self.flash()[0], 0)
@@ -185,13 +181,7 @@ class LoopDevice(Place):
         self.assertEqual(code, 1, said)
         self.assertIn(f"a partition of {self.device}", said)
         subprocess.run(["mkfs.ext4", "-q", "-L", "holiday", part], check=True)
-        place = self.folder / "mounted"
-        place.mkdir()
-        subprocess.run(["mount", part, place], check=True)
-        try:
-            code, said = self.flash()
-        finally:
-            subprocess.run(["umount", place], check=True)
+        place, code, said = self.flash_while_mounted(part)
         self.assertEqual(code, 1, said)
         self.assertIn(f"mounted at {place}", said)
         code, said = flash("--device", self.device, "--image", self.image, "--yes", "another")

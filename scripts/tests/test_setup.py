@@ -2,25 +2,19 @@
 
 import os
 import subprocess
-import tempfile
 import unittest
 from pathlib import Path
+
+import script
 
 SETUP = Path(__file__).resolve().parent.parent / "setup"
 
 
 def run_setup(*arguments, **environment):
-    done = subprocess.run(["bash", str(SETUP), *arguments], env=dict(os.environ, **environment),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.returncode, done.stdout
+    return script.run(SETUP, *arguments, **environment)
 
 
-class Setup(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = Path(temporary.name)
-
+class Setup(script.Place):
     def stand_in(self, name, text):
         path = self.folder / name
         path.write_text(f"#!/bin/sh\n{text}\n")

@@ -5,9 +5,10 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 import unittest
 from pathlib import Path
+
+import script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIGN = ROOT / "scripts" / "sign"
@@ -15,16 +16,12 @@ HAS_MINISIGN = shutil.which("minisign") is not None
 
 
 def sign(*arguments, **environment):
-    done = subprocess.run(["bash", str(SIGN), *map(str, arguments)], env=dict(os.environ, **environment),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.returncode, done.stdout
+    return script.run(SIGN, *arguments, **environment)
 
 
-class Place(unittest.TestCase):
+class Place(script.Place):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = Path(temporary.name)
+        super().setUp()
         self.key, self.public = self.folder / "usher.key", self.folder / "usher.pub"
         if HAS_MINISIGN:
             subprocess.run(["minisign", "-G", "-W", "-s", self.key, "-p", self.public], check=True,

@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -411,6 +412,13 @@ class Machine:
             self.qmp = None
         if self.killed:
             raise MachineError(f"expected the machine to end within {self.seconds} s, found it running; see what it printed")
+
+    def press(self, keys):
+        """Presses keys of qemu's names one after the other; "shift-j" is two at once."""
+        for key in keys:
+            values = [{"type": "qcode", "data": part} for part in key.split("-")]
+            self.command("send-key", keys=values)
+            time.sleep(0.4)
 
     def command(self, name, **arguments):
         """Sends a command to qemu while the machine runs, as screendump or send-key; returns its answer."""

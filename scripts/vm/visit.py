@@ -123,14 +123,6 @@ def drive(file):
     return ["-drive", f"if=none,id=d0,format=raw,file={file},cache=unsafe", "-device", "virtio-blk-pci,drive=d0"]
 
 
-def press(machine, keys):
-    """Presses keys of qemu's names one after the other."""
-    for key in keys:
-        values = [{"type": "qcode", "data": part} for part in key.split("-")]
-        machine.command("send-key", keys=values)
-        time.sleep(0.4)
-
-
 class Listener:
     """Does what the machine asks for (@ shot, @ keys) and keeps what it tells (@ word ...)."""
 
@@ -149,7 +141,7 @@ class Listener:
                     name = line.split()[2]
                     self.shots[name] = Picture.of_screen(machine, name, self.out)
                 elif line.startswith("@ keys "):
-                    press(machine, line.split()[2:])
+                    machine.press(line.split()[2:])
                 elif line.startswith("out: "):
                     self.told.setdefault("out:", []).append(line)
                 elif line.startswith(("@ ", "kernel: ")):

@@ -21,7 +21,7 @@ use skip::{data, yunet};
 /// picture, scaled to a long side of 320 by `INTER_AREA`; positions in pixels of the picture.
 type ByOpenCv = (&'static str, f32, [[f32; 2]; 7]);
 #[rustfmt::skip]
-const BY_OPENCV: [ByOpenCv; 7] = [
+static BY_OPENCV: [ByOpenCv; 7] = [
     ("astronaut.png", 0.938, [[179.2, 62.7], [89.6, 111.9], [203.4, 101.4], [245.3, 101.7], [223.1, 124.9], [203.4, 144.2], [240.1, 142.3]]),
     ("biden2.jpg", 0.944, [[433.5, 143.4], [433.6, 631.7], [542.7, 407.2], [741.2, 408.4], [625.0, 520.5], [550.1, 603.3], [734.2, 602.7]]),
     ("obama.jpg", 0.947, [[372.5, 83.5], [238.8, 326.8], [432.3, 214.5], [551.4, 216.3], [487.4, 276.3], [437.5, 317.4], [537.2, 324.1]]),
@@ -31,6 +31,13 @@ const BY_OPENCV: [ByOpenCv; 7] = [
     ("two_people.jpg", 0.918, [[790.4, 45.0], [150.6, 210.6], [839.8, 128.7], [909.6, 130.6], [877.2, 171.9], [839.6, 202.2], [896.6, 203.2]]),
 ];
 
+/// Each picture of the table in this folder, with its rows.
+fn pictures(demo: &Path) -> impl Iterator<Item = (&'static str, Frame, &'static [ByOpenCv])> {
+    let read = |name| picture::read(&demo.join(name)).unwrap();
+    let rows = BY_OPENCV.chunk_by(|a, b| a.0 == b.0);
+    rows.map(move |rows| (rows[0].0, read(rows[0].0), rows))
+}
+
 #[test]
 fn finds_what_opencv_finds() {
     let (Some(yunet), Some(demo)) = (yunet(), data("demo")) else {
@@ -38,9 +45,7 @@ fn finds_what_opencv_finds() {
     };
     let mut detector = Detector::load(&yunet, DEFAULT_SIDE_PX).unwrap();
     let mut farthest = 0.0_f32;
-    for picture_of in BY_OPENCV.chunk_by(|a, b| a.0 == b.0) {
-        let name = picture_of[0].0;
-        let frame = picture::read(&demo.join(name)).unwrap();
+    for (name, frame, picture_of) in pictures(&demo) {
         let found = detector.detect(&frame).unwrap();
         assert_eq!(found.len(), picture_of.len(), "faces in {name}");
         // One input pixel in frame pixels: the two resizing filters differ, so places may differ
@@ -84,9 +89,7 @@ fn a_frame_of_any_aspect_is_seen_as_in_a_square() {
     };
     let mut detector = Detector::load(&yunet, DEFAULT_SIDE_PX).unwrap();
     let mut farthest = 0.0_f32;
-    for picture_of in BY_OPENCV.chunk_by(|a, b| a.0 == b.0) {
-        let name = picture_of[0].0;
-        let frame = picture::read(&demo.join(name)).unwrap();
+    for (name, frame, _) in pictures(&demo) {
         let (width, height) = (frame.width_px() as usize, frame.height_px() as usize);
         let side = width.max(height);
         let mut rgb = vec![0; side * side * 3];

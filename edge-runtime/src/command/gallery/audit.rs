@@ -26,7 +26,7 @@ Examples:
   usher gallery audit --gallery people.gallery --json > audit.json
 
 The operating point that pairs and templates are judged by is --operating-point of --model, else the gallery's own, else
-greet of --model; without any of them distances stand alone.")]
+the one of --model that would decide at a kiosk; without any of them distances stand alone.")]
 pub(in crate::command) struct Audit {
     #[command(flatten)]
     held: Held,
