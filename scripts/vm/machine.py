@@ -183,11 +183,17 @@ class Kernel:
         folder = CACHE / version
         if not (folder / "complete").exists():
             print(f"fetching the kernel {version} into {folder}", file=sys.stderr)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            unpack([f"linux-image-{version}"], folder, architecture)
-            run(["depmod", "-b", str(folder), version])
-            (folder / "complete").touch()
+            CACHE.mkdir(parents=True, exist_ok=True)
+            # Whole or not at all: another trial may be fetching the same one.
+            with tempfile.TemporaryDirectory(dir=CACHE, prefix=".kernel-") as scratch:
+                fresh = Path(scratch) / version
+                fresh.mkdir()
+                unpack([f"linux-image-{version}"], fresh, architecture)
+                run(["depmod", "-b", str(fresh), version])
+                (fresh / "complete").touch()
+                if not (folder / "complete").exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+                    fresh.rename(folder)
         return cls(folder, version, architecture)
 
     @property
