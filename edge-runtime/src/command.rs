@@ -220,6 +220,12 @@ impl WhichModel {
         };
         Ok(Some(ModelManifest::read(&path)?))
     }
+
+    /// The rarity of a stranger's being named that the model's thresholds are chosen by: that of the settings, else
+    /// what a kiosk has that sets none.
+    fn fpir(&self) -> anyhow::Result<f64> {
+        Ok(Config::read(self.config.as_deref())?.recognition.fpir)
+    }
 }
 
 /// Lets the installed model go before that of the settings, and says in words where the one that counts comes from.

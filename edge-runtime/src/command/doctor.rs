@@ -110,7 +110,7 @@ impl Doctor {
         let gallery = (self.gallery.is_some() || self.config.is_some()).then_some(&parts.gallery);
         let newest = self.gallery(gallery, &mut checks, model.as_ref());
         checks.push(machine::clock(&config.clock, newest));
-        self.files(&mut checks, &config);
+        self.files(&mut checks, &config, gallery);
         checks.extend([
             machine::memory(),
             machine::temperature(),
@@ -169,7 +169,7 @@ impl Doctor {
         newest
     }
 
-    fn files(&self, checks: &mut Vec<Check>, config: &Config) {
+    fn files(&self, checks: &mut Vec<Check>, config: &Config, gallery: Option<&PathBuf>) {
         for (name, path) in [("events", &config.events.path), ("log", &config.log.path)] {
             if !path.as_os_str().is_empty() {
                 checks.push(files::writable(name, path));
@@ -182,7 +182,7 @@ impl Doctor {
         if config.desk.pin_file.exists() {
             checks.push(files::private("operators", &config.desk.pin_file));
         }
-        let folder = self.gallery.as_deref().and_then(Path::parent);
+        let folder = gallery.and_then(|path| path.parent());
         checks.push(files::room(folder.unwrap_or(Path::new("."))));
     }
 }

@@ -289,3 +289,20 @@ fn has_room(folder: &Path, needed: u64) -> Result<(), UpdateError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_too_full_is_refused_by_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        has_room(folder.path(), 1).unwrap();
+        let needed = u64::MAX / 2;
+        let error = has_room(folder.path(), needed).unwrap_err().to_string();
+        let place = folder.path().display().to_string();
+        assert!(error.contains(&place), "{error}");
+        let gone = has_room(Path::new("/nowhere/deep/down"), 1).unwrap_err();
+        assert!(!matches!(gone, UpdateError::Room { .. }), "{gone}");
+    }
+}

@@ -13,7 +13,6 @@ use super::super::WhichModel;
 use super::super::sealing::{Held, now};
 use super::{print, print_json};
 use crate::likeness::deciding;
-use crate::recognition::RecognitionRules;
 use likeness::{Doubtful, Pair};
 
 /// Consents that run out within so many days are named.
@@ -105,7 +104,7 @@ impl Audit {
                 manifest,
                 self.operating_point.as_deref(),
                 &gallery,
-                RecognitionRules::default().fpir,
+                self.which.fpir()?,
             )?),
             None => gallery.operating_point().cloned(),
         };

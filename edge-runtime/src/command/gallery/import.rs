@@ -17,7 +17,6 @@ use super::super::WhichModel;
 use super::super::sealing::{Held, NewGallery, Operator, by};
 use super::super::table::{called, counted, fields};
 use crate::likeness::{Judgement, closest, deciding};
-use crate::recognition::RecognitionRules;
 
 /// The first bytes of a file that age encrypted.
 const AGE_MAGIC: &[u8] = b"age-encryption.org/";
@@ -128,7 +127,7 @@ impl Import {
     ) -> anyhow::Result<OperatingPoint> {
         let empty = shared::Gallery::new(manifest.model_id(), manifest.dimension);
         let gallery = store.map_or(&empty, GalleryStore::gallery);
-        let fpir = RecognitionRules::default().fpir;
+        let fpir = self.which.fpir()?;
         Ok(Judgement::new(manifest, deciding(manifest, None, gallery, fpir)?).duplicate)
     }
 
