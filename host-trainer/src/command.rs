@@ -17,6 +17,8 @@ mod material;
 mod place;
 pub mod plot;
 pub mod prepare;
+#[cfg(feature = "torch")]
+pub mod prune;
 pub mod study;
 #[cfg(feature = "torch")]
 pub mod train;

@@ -38,6 +38,10 @@ pub struct Config {
     /// Factor of the network's channels.
     #[serde(default = "one")]
     pub width: f64,
+    /// Layers up to the last whose name begins so stay as they began, and cost no gradients;
+    /// absent: all are trained. For weights from `usher-train prune`, whose first blocks are whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
     /// Decides first weights, order and variation of pictures.
     #[serde(default)]
     pub seed: u64,

@@ -14,6 +14,8 @@ enum Command {
     Prepare(command::prepare::Arguments),
     #[cfg(feature = "torch")]
     Train(command::train::Arguments),
+    #[cfg(feature = "torch")]
+    Prune(command::prune::Arguments),
     Export(command::export::Arguments),
     Import(command::import::Arguments),
     BenchExplore(command::bench_explore::Arguments),
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
         Command::Prepare(arguments) => command::prepare::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => command::train::run(&arguments),
+        #[cfg(feature = "torch")]
+        Command::Prune(arguments) => command::prune::run(&arguments),
         Command::Export(arguments) => command::export::run(&arguments),
         Command::Import(arguments) => command::import::run(&arguments),
         Command::BenchExplore(arguments) => command::bench_explore::run(&arguments),

@@ -4,6 +4,7 @@ mod builder;
 pub mod graph;
 mod inception;
 pub mod mobilefacenet;
+pub mod mobilenet;
 pub mod nn1;
 pub mod nn2;
 pub mod nns;
@@ -88,7 +89,7 @@ impl Spec {
 }
 
 /// The names [`build`] knows.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 12] = [
     "nn1",
     "nn1-maxout",
     "nn2",
@@ -98,6 +99,9 @@ pub const NAMES: [&str; 9] = [
     "nns2",
     "mobilefacenet",
     "mobilefacenet-small",
+    "mobilenet",
+    "mobilenet-slim",
+    "mobilenet-tiny",
 ];
 
 /// The network of that spec.
@@ -115,6 +119,9 @@ pub fn build(spec: &Spec) -> Result<LayerGraph, NetworkError> {
         "nns2" => nns::nns2,
         "mobilefacenet" => mobilefacenet::mobilefacenet,
         "mobilefacenet-small" => mobilefacenet::mobilefacenet_small,
+        "mobilenet" => mobilenet::mobilenet,
+        "mobilenet-slim" => mobilenet::mobilenet_slim,
+        "mobilenet-tiny" => mobilenet::mobilenet_tiny,
         _ => {
             return Err(NetworkError::UnknownName {
                 found: spec.name.clone(),
@@ -196,6 +203,7 @@ mod tests {
         for (name, right, wrong) in [
             ("nn4", [32, 64, 128], [16, 31].as_slice()),
             ("mobilefacenet", [16, 64, 112], &[128]),
+            ("mobilenet-slim", [112, 112, 112], &[64, 128]),
             ("nn1", [220, 220, 220], &[112, 256]),
         ] {
             let graph = build(&Spec::new(name)).unwrap();

@@ -1,8 +1,10 @@
-//! Networks as ONNX files: for inference alone, in the operators that tract runs fastest.
+//! Networks as ONNX files: written for inference alone, in the operators that tract runs fastest;
+//! and the weights of others' files, where they are those of a network we know.
 
 mod fold;
 mod operator;
 mod proto;
+pub mod reader;
 mod writer;
 
 use crate::network::graph::LayerGraph;

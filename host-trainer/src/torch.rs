@@ -13,4 +13,5 @@ pub mod module;
 pub mod objective;
 pub mod operator;
 pub mod optimizer;
+pub mod prune;
 pub mod train;

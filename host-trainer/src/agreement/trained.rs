@@ -19,7 +19,7 @@ const IDENTITIES: i64 = 2;
 /// What a step moves a tensor by: this share of its root mean square.
 const RATE: f64 = 0.05;
 
-/// Every network in its true topology, the two that are most likely on a device at full width.
+/// Every network in its true topology, those that are likely on a device at full width.
 pub(super) fn networks() -> Vec<Case> {
     let table = [
         ("nn1 trained", "nn1", 0.1, None),
@@ -35,6 +35,9 @@ pub(super) fn networks() -> Vec<Case> {
         ("mobilefacenet trained", "mobilefacenet", 1.0, None),
         ("mobilefacenet, no norm", "mobilefacenet", 0.25, Some(false)),
         ("mobilefacenet-small", "mobilefacenet-small", 1.0, None),
+        ("mobilenet, narrow", "mobilenet", 0.125, None),
+        ("mobilenet-slim trained", "mobilenet-slim", 1.0, None),
+        ("mobilenet-tiny", "mobilenet-tiny", 0.5, None),
     ];
     for name in network::NAMES {
         assert!(table.iter().any(|row| row.1 == name), "{name} is missing");

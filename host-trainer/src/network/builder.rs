@@ -86,6 +86,35 @@ impl Builder {
         self.norm(name, x)
     }
 
+    /// A convolution over all channels: a stem, and every 1x1.
+    pub(super) fn full(
+        &mut self,
+        name: &str,
+        input: NodeId,
+        out_channels: usize,
+        kernel: usize,
+        stride: usize,
+    ) -> Result<NodeId, ShapeError> {
+        let window = Window::centered(kernel, stride);
+        self.conv(name, input, out_channels, window, 1)
+    }
+
+    /// A convolution of each channel by itself.
+    pub(super) fn depthwise(
+        &mut self,
+        name: &str,
+        input: NodeId,
+        window: Window,
+    ) -> Result<NodeId, ShapeError> {
+        let channels = self.shape(input).channels;
+        self.conv(name, input, channels, window, channels)
+    }
+
+    /// The PReLU of the layer called `name`.
+    pub(super) fn prelu(&mut self, name: &str, input: NodeId) -> Result<NodeId, ShapeError> {
+        self.push(&format!("{name}.prelu"), Op::PRelu, &[input])
+    }
+
     /// A convolution by [`Builder::same`] and a ReLU; `channels` are the table's.
     pub(super) fn conv_relu(
         &mut self,

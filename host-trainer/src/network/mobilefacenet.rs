@@ -8,7 +8,7 @@
 use super::Spec;
 use super::builder::Builder;
 use super::graph::{LayerGraph, NodeId};
-use super::op::{Op, Padding, Window};
+use super::op::{Op, Window};
 use super::shape::{Shape, ShapeError};
 
 /// Side of the face, in pixels.
@@ -63,10 +63,10 @@ fn network(
 ) -> Result<LayerGraph, ShapeError> {
     let mut body = Builder::new(name, Shape::square(3, SIDE_PX), spec, true);
     let (face, channels) = (body.face(), body.scaled(first));
-    let x = full(&mut body, "conv1", face, channels, 3, 2)?;
-    let x = activate(&mut body, "conv1", x)?;
-    let x = depthwise(&mut body, "conv2", x, window(3, 1, 1))?;
-    let mut x = activate(&mut body, "conv2", x)?;
+    let x = body.full("conv1", face, channels, 3, 2)?;
+    let x = body.prelu("conv1", x)?;
+    let x = body.depthwise("conv2", x, Window::centered(3, 1))?;
+    let mut x = body.prelu("conv2", x)?;
     for (stage, (expansion, channels, repeats, stride)) in stages.iter().copied().enumerate() {
         let channels = body.scaled(channels);
         for block in 0..repeats {
@@ -76,49 +76,13 @@ fn network(
         }
     }
     let channels = body.scaled(last);
-    let x = full(&mut body, "conv3", x, channels, 1, 1)?;
-    let x = activate(&mut body, "conv3", x)?;
+    let x = body.full("conv3", x, channels, 1, 1)?;
+    let x = body.prelu("conv3", x)?;
     let side = body.shape(x).height;
-    let x = depthwise(&mut body, "global", x, window(side, 1, 0))?;
+    let x = body.depthwise("global", x, Window::covering(side))?;
     let x = body.push("flatten", Op::Flatten, &[x])?;
     let x = body.project_normed("linear", x, spec.dimension)?;
     body.finish(x)
-}
-
-fn window(kernel: usize, stride: usize, padding: usize) -> Window {
-    Window {
-        kernel,
-        stride,
-        padding: Padding::even(padding),
-    }
-}
-
-/// A convolution over all channels: the stem, and every 1x1.
-fn full(
-    body: &mut Builder,
-    name: &str,
-    input: NodeId,
-    out_channels: usize,
-    kernel: usize,
-    stride: usize,
-) -> Result<NodeId, ShapeError> {
-    let window = window(kernel, stride, kernel / 2);
-    body.conv(name, input, out_channels, window, 1)
-}
-
-/// A convolution of each channel by itself.
-fn depthwise(
-    body: &mut Builder,
-    name: &str,
-    input: NodeId,
-    window: Window,
-) -> Result<NodeId, ShapeError> {
-    let channels = body.shape(input).channels;
-    body.conv(name, input, channels, window, channels)
-}
-
-fn activate(body: &mut Builder, name: &str, input: NodeId) -> Result<NodeId, ShapeError> {
-    body.push(&format!("{name}.prelu"), Op::PRelu, &[input])
 }
 
 /// Expand by 1x1, filter by depthwise 3x3, project by 1x1 without activation; added to the
@@ -133,11 +97,11 @@ fn bottleneck(
 ) -> Result<NodeId, ShapeError> {
     let entering = body.shape(input);
     let (expand, filter) = (format!("{name}.expand"), format!("{name}.filter"));
-    let x = full(body, &expand, input, entering.channels * expansion, 1, 1)?;
-    let x = activate(body, &expand, x)?;
-    let x = depthwise(body, &filter, x, window(3, stride, 1))?;
-    let x = activate(body, &filter, x)?;
-    let x = full(body, &format!("{name}.project"), x, out_channels, 1, 1)?;
+    let x = body.full(&expand, input, entering.channels * expansion, 1, 1)?;
+    let x = body.prelu(&expand, x)?;
+    let x = body.depthwise(&filter, x, Window::centered(3, stride))?;
+    let x = body.prelu(&filter, x)?;
+    let x = body.full(&format!("{name}.project"), x, out_channels, 1, 1)?;
     if body.shape(x) == entering {
         body.push(&format!("{name}.add"), Op::Add, &[x, input])
     } else {

@@ -60,6 +60,24 @@ pub struct Window {
 }
 
 impl Window {
+    /// Of an odd side, padded by half of it: the input's extent divided by the stride is kept.
+    pub fn centered(kernel: usize, stride: usize) -> Self {
+        Self {
+            kernel,
+            stride,
+            padding: Padding::even(kernel / 2),
+        }
+    }
+
+    /// Over whole maps of that side, so that one value is left of each.
+    pub fn covering(side: usize) -> Self {
+        Self {
+            kernel: side,
+            stride: 1,
+            padding: Padding::even(0),
+        }
+    }
+
     /// Rows and columns of the output, or none if the window is larger than the padded input.
     pub(super) fn slide(&self, input: &Shape) -> Option<(usize, usize)> {
         let extent = |size: usize, before: usize, after: usize| {

@@ -1,4 +1,4 @@
-//! The part of ONNX's protobuf schema that Usher writes, derived by prost without protoc.
+//! The part of ONNX's protobuf schema that Usher writes and reads weights from, derived by prost without protoc.
 //!
 //! Field numbers from onnx.proto of ONNX 1.19. Scalars are `optional` where a zero has to be told
 //! from an absence.
@@ -77,17 +77,21 @@ pub(crate) struct Attribute {
     pub(crate) i: Option<i64>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
+    #[prost(float, optional, tag = "2")]
+    pub(crate) f: Option<f32>,
     #[prost(int32, tag = "20")]
     pub(crate) kind: i32,
 }
 
-/// `TensorProto`, its values as little-endian bytes.
+/// `TensorProto`, its values as little-endian bytes; `float_data` only where others wrote the file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Tensor {
     #[prost(int64, repeated, packed = "false", tag = "1")]
     pub(crate) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub(crate) data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub(crate) float_data: Vec<f32>,
     #[prost(string, tag = "8")]
     pub(crate) name: String,
     #[prost(bytes = "vec", optional, tag = "9")]

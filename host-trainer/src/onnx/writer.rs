@@ -76,8 +76,8 @@ pub(super) fn int(name: &str, value: usize) -> proto::Attribute {
     proto::Attribute {
         name: name.to_owned(),
         i: Some(value as i64),
-        ints: Vec::new(),
         kind: proto::INT,
+        ..proto::Attribute::default()
     }
 }
 
@@ -85,9 +85,9 @@ pub(super) fn int(name: &str, value: usize) -> proto::Attribute {
 pub(super) fn ints(name: &str, values: &[usize]) -> proto::Attribute {
     proto::Attribute {
         name: name.to_owned(),
-        i: None,
         ints: values.iter().map(|value| *value as i64).collect(),
         kind: proto::INTS,
+        ..proto::Attribute::default()
     }
 }
 
@@ -133,6 +133,7 @@ impl Writer {
             data_type,
             name: name.to_owned(),
             raw_data: Some(bytes),
+            ..proto::Tensor::default()
         });
     }
 

@@ -17,6 +17,8 @@ pub struct Network {
     tensors: BTreeMap<String, Tensor>,
     device: Device,
     precision: Precision,
+    /// Nodes at the begin that training leaves as they are; the face is always one.
+    frozen: usize,
 }
 
 impl Network {
@@ -41,7 +43,28 @@ impl Network {
             tensors,
             device,
             precision: Precision::F32,
+            frozen: 1,
         })
+    }
+
+    /// The same network, of which training leaves all layers up to the last one whose name begins
+    /// with `layer` as they are, their running statistics included: those are computed without
+    /// gradients, which saves most of what large maps cost. None if there is no such layer.
+    #[must_use]
+    pub fn with_frozen(mut self, layer: &str) -> Option<Self> {
+        let nodes = self.graph.nodes();
+        let last = nodes
+            .iter()
+            .rposition(|node| node.name.starts_with(layer))?;
+        self.frozen = last + 1;
+        for node in &nodes[..=last] {
+            for parameter in self.graph.node_parameters(node) {
+                let name = format!("{}.{}", node.name, parameter.name);
+                let tensor = self.tensors.remove(&name)?;
+                self.tensors.insert(name, tensor.set_requires_grad(false));
+            }
+        }
+        Some(self)
     }
 
     /// The same network, its activations computed in that precision; weights stay f32.
@@ -68,19 +91,32 @@ impl Network {
     /// cheaper, and its weights carry over.
     pub fn forward(&self, faces: &Tensor, mode: Mode) -> Tensor {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.graph.nodes().len());
-        for node in self.graph.nodes() {
-            let output = match node.inputs.as_slice() {
-                [] => channels_last(&self.rounded(faces)),
-                ids => {
-                    let first = self.fit_kernel(node, &outputs[ids[0].index()]);
-                    let mut inputs = vec![&first];
-                    inputs.extend(ids[1..].iter().map(|id| &outputs[id.index()]));
-                    self.apply(node, &inputs, mode)
-                }
+        let output = |outputs: &[Tensor], node: &Node, mode| match node.inputs.as_slice() {
+            [] => channels_last(&self.rounded(faces)),
+            ids => {
+                let first = self.fit_kernel(node, &outputs[ids[0].index()]);
+                let mut inputs = vec![&first];
+                inputs.extend(ids[1..].iter().map(|id| &outputs[id.index()]));
+                self.apply(node, &inputs, mode)
+            }
+        };
+        for (index, node) in self.graph.nodes().iter().enumerate() {
+            let output = match index < self.frozen {
+                true => tch::no_grad(|| output(&outputs, node, Mode::Inference)),
+                false => output(&outputs, node, mode),
             };
             outputs.push(output);
         }
         outputs.swap_remove(outputs.len() - 1)
+    }
+
+    /// Takes the output of node `from` of a network without branches to that of node `to`, by
+    /// running statistics.
+    pub(super) fn advance(&self, from: usize, to: usize, output: &Tensor) -> Tensor {
+        let nodes = &self.graph.nodes()[from + 1..=to];
+        nodes.iter().fold(output.shallow_clone(), |x, node| {
+            self.apply(node, &[&x], Mode::Inference)
+        })
     }
 
     /// Enlarges activations that are smaller than the kernel that is to cover all of them.

@@ -170,7 +170,13 @@ impl<'a> Training<'a> {
         let config = &job.config;
         let graph = network::build(&config.spec())?;
         let own_side = graph.side_px()?;
-        let network = Network::new(graph, &job.first, job.device)?.with_precision(config.precision);
+        let mut network =
+            Network::new(graph, &job.first, job.device)?.with_precision(config.precision);
+        if let Some(layer) = &config.frozen {
+            network = network.with_frozen(layer).with_context(|| {
+                format!("frozen: network {} has no layer {layer}", config.network)
+            })?;
+        }
         let centers = config.softmax.map(|_| {
             let extents = [job.dataset.identities.len(), config.dimension];
             learner::first_centers(&job.first, extents, config.seed, job.device)

@@ -57,6 +57,35 @@ fn step(learner: &mut Learner, all: &Tensor) -> anyhow::Result<Step> {
     learner.step(&faces, Others::default(), 0, 0.0)
 }
 
+#[test]
+fn frozen_layers_stay_and_the_others_move() {
+    let text = toml::to_string(&config(BATCH))
+        .unwrap()
+        .replace("nn4", "mobilefacenet");
+    let config: Config = toml::from_str(&text).unwrap();
+    let graph = network::build(&config.spec()).unwrap();
+    let first = Weights::initialize(&graph, config.seed);
+    let network = || Network::new(graph.clone(), &first, Device::Cpu).unwrap();
+    assert!(network().with_frozen("stage9").is_none());
+    let frozen = network().with_frozen("stage2").unwrap();
+    let mut learner = Learner::new(frozen, None, config);
+    step(&mut learner, &noise()).unwrap();
+    let last = graph
+        .nodes()
+        .iter()
+        .rposition(|node| node.name.starts_with("stage2"));
+    let (mut stayed, mut moved) = (0, 0);
+    for (index, node) in graph.nodes().iter().enumerate() {
+        for parameter in graph.node_parameters(node) {
+            let name = format!("{}.{}", node.name, parameter.name);
+            let same = Some(&module::from_torch(&learner.weights()[&name])) == first.get(&name);
+            assert!(same || Some(index) > last, "{name} moved");
+            *if same { &mut stayed } else { &mut moved } += 1;
+        }
+    }
+    assert!(stayed > 0 && moved > 50, "{stayed} stayed, {moved} moved");
+}
+
 /// Largest difference between the trained tensors of two learners, and how far the first moved.
 fn difference(a: &Learner, b: &Learner, config: &Config) -> (f64, f64) {
     let (mut apart, mut moved) = (0f64, 0f64);
