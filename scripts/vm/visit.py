@@ -60,9 +60,9 @@ echo '@ keys f2'; sleep 3; echo '@ keys {" ".join(PIN)} ret'; sleep 15; echo '@ 
 echo '@ keys 1'; sleep 3; echo '@ keys shift-b a r a c k'; sleep 3; echo '@ shot name'; sleep 2
 echo '@ keys ret'; sleep 3; echo '@ shot consent'; sleep 2
 echo '@ keys pgdn pgdn pgdn pgdn'; sleep 3; echo '@ keys ret'; sleep 4; echo '@ shot guided'; sleep 2
-# That it is done stands on the screen for four seconds.
-i=0; while [ $i -lt 1200 ] && ! grep -q enrolled /var/lib/usher/events.jsonl; do sleep 0.25; i=$((i+1)); done
-sleep 0.5; echo '@ shot done'; echo "@ waited $(up) for enrolled $((i/4)) of 300"; sleep 4
+i=0; while [ $i -lt 300 ] && ! grep -q enrolled /var/lib/usher/events.jsonl; do sleep 1; i=$((i+1)); done; echo "@ waited $(up) for enrolled $i of 300"
+# That it is done stands there for four seconds, which an emulated machine misses now and then: then the menu is back.
+sleep 8; echo '@ shot after'; sleep 2
 usher status --socket /run/usher/usher.sock 2>&1 | say status
 stop; say first < /var/lib/usher/events.jsonl; : > /var/lib/usher/events.jsonl
 finish
@@ -86,7 +86,7 @@ SHOTS = {
     "menu": [CAMERA],
     "name": [],
     "consent": [(0.0, 0.12, 1.0, 0.86)],
-    "done": [CAMERA],
+    "after": [CAMERA],
     "again": [CAMERA, RARE],
 }
 
