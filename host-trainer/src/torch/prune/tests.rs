@@ -54,11 +54,7 @@ fn a_pruned_network_is_nearer_than_one_that_knows_nothing() {
     // Training begins with the same function: each normalization has its input's statistics.
     let rehearsed = embed(&slim, &pruned.weights, Mode::Rehearse);
     let moved = apart(&narrow, &rehearsed);
-    assert!(
-        moved < pruned.distance,
-        "{moved} of {}",
-        pruned.distance
-    );
+    assert!(moved < pruned.distance, "{moved} of {}", pruned.distance);
     assert_eq!(pruned.blocks.len(), 14);
     assert_eq!((pruned.blocks[12].kept, pruned.blocks[12].of), (32, 128));
 }
