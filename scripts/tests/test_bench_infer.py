@@ -42,7 +42,7 @@ class RowsTest(unittest.TestCase):
 
 class NetworksTest(unittest.TestCase):
     def test_a_manifest_names_file_input_and_architecture(self):
-        self.assertEqual((SMALL.extents, SMALL.architecture), ((1, 3, 112, 112), "mobilefacenet"))
+        self.assertEqual((SMALL.extents, SMALL.architecture), ((1, 3, 112, 112), "mobilenet-slim"))
         self.assertTrue(SMALL.file.is_file())
 
     def test_a_folder_brings_more_networks(self):
