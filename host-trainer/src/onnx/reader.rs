@@ -338,10 +338,8 @@ mod tests {
     #[test]
     fn a_normalization_before_the_last_layer_goes_into_it() {
         // Two outputs over two channels of two pixels.
-        let (mut weight, mut constant) = (
-            vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
-            vec![0.5, -0.5],
-        );
+        let mut weight = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+        let mut constant = [0.5, -0.5];
         fold(&mut weight, &mut constant, &[2.0, 10.0], &[1.0, 0.1]);
         assert_eq!(weight, [2.0, 4.0, 30.0, 40.0, 10.0, 12.0, 70.0, 80.0]);
         let expected = [0.5 + 3.0 + 0.7, -0.5 + 11.0 + 1.5];
