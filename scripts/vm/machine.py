@@ -16,6 +16,7 @@ dpkg stay as they are.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +91,15 @@ ARCHITECTURES = {
         "aarch64-linux-gnu-", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     ),
 }  # fmt: skip
+
+
+@contextmanager
+def lock(name):
+    """Holds the lock file of this name in the cache, so that nobody makes the same thing beside us."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def host():
@@ -181,19 +192,14 @@ class Kernel:
                 raise MachineError(f"expected apt to offer linux-image-{architecture}, found nothing; apt-get update")
             version = version or kept[-1]
         folder = CACHE / version
-        if not (folder / "complete").exists():
-            print(f"fetching the kernel {version} into {folder}", file=sys.stderr)
-            CACHE.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all: another trial may be fetching the same one.
-            with tempfile.TemporaryDirectory(dir=CACHE, prefix=".kernel-") as scratch:
-                fresh = Path(scratch) / version
-                fresh.mkdir()
-                unpack([f"linux-image-{version}"], fresh, architecture)
-                run(["depmod", "-b", str(fresh), version])
-                (fresh / "complete").touch()
-                if not (folder / "complete").exists():
-                    shutil.rmtree(folder, ignore_errors=True)
-                    fresh.rename(folder)
+        with lock(f"{version}.lock"):
+            if not (folder / "complete").exists():
+                print(f"fetching the kernel {version} into {folder}", file=sys.stderr)
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                unpack([f"linux-image-{version}"], folder, architecture)
+                run(["depmod", "-b", str(folder), version])
+                (folder / "complete").touch()
         return cls(folder, version, architecture)
 
     @property
@@ -222,8 +228,12 @@ class Kernel:
         Raises MachineError when compiler, headers or sources do not suffice.
         """
         built = self.folder / "extra" / f"{name}.ko"
-        if built.exists():
-            return built
+        with lock(f"{self.version}.lock"):
+            if not built.exists():
+                self._make_module(package, name, built)
+        return built
+
+    def _make_module(self, package, name, built):
         compiler = "gcc" if self.architecture.debian == host() else f"{self.architecture.tools}gcc"
         need_tools({"make": "make", "gcc": "gcc libc6-dev", compiler: self.architecture.tools_package})
         folder = self.folder / "build"
@@ -247,7 +257,6 @@ class Kernel:
         built.parent.mkdir(exist_ok=True)
         shutil.copy(source / f"{name}.ko", built)
         shutil.rmtree(folder)
-        return built
 
 
 def busybox(architecture):
@@ -256,8 +265,9 @@ def busybox(architecture):
         return Path(shutil.which("busybox"))
     folder = CACHE / f"busybox-{architecture}"
     found = [folder / place for place in ("bin/busybox", "usr/bin/busybox")]
-    if not any(file.exists() for file in found):
-        unpack(["busybox-static"], folder, architecture)
+    with lock(f"{folder.name}.lock"):
+        if not any(file.exists() for file in found):
+            unpack(["busybox-static"], folder, architecture)
     return next(file for file in found if file.exists())
 
 

@@ -8,15 +8,13 @@ packages are those that Debian's mirrors offer on the day: `forget()` and `base(
 As root with qemu-user-static's binary format registered, or able to register it; otherwise by a user namespace.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
-from machine import CACHE, MachineError, run
+from machine import CACHE, MachineError, lock, run
 
 TAR = CACHE / "root-arm64-base.tar"
 MIRRORS = [
@@ -30,15 +28,6 @@ PACKAGES = [
 ]  # fmt: skip
 TOOLS = {"mmdebstrap": "mmdebstrap", "arch-test": "arch-test", "qemu-aarch64-static": "qemu-user-static"}
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-
-
-@contextmanager
-def lock(name):
-    """Holds the lock file of this name in the cache, so that nobody makes the same thing beside us."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def foreign_programs():

@@ -13,8 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from machine import CACHE, MachineError, host, need_tools, run, unpack
-from root import lock
+from machine import CACHE, MachineError, host, lock, need_tools, run, unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / ".demo" / "pictures"
