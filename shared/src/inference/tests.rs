@@ -9,7 +9,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::TypedConcat;
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn::{self, KernelFormat, PaddingSpec, PoolSpec};
+use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{add, max, min, mul, sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample, Reduce, Reducer, sigmoid};
 
@@ -117,8 +119,12 @@ impl Network<'_> {
     }
 
     fn constant(&mut self, name: String, extents: &[usize]) -> OutletId {
+        self.constant_up_to(1.0, name, extents)
+    }
+
+    fn constant_up_to(&mut self, most: f32, name: String, extents: &[usize]) -> OutletId {
         let numbers: Vec<f32> = (0..extents.iter().product())
-            .map(|_| self.draw.random_range(-1.0..1.0))
+            .map(|_| self.draw.random_range(-most..most))
             .collect();
         self.model
             .add_const(name, Tensor::from_shape(extents, &numbers).unwrap())
@@ -132,6 +138,29 @@ impl Network<'_> {
         inputs: &[OutletId],
     ) -> OutletId {
         self.model.wire_node(name, op, inputs).unwrap()[0]
+    }
+
+    fn zero(&mut self, step: usize) -> OutletId {
+        let zero = Tensor::zero::<f32>(&[1; 4]).unwrap();
+        self.model.add_const(format!("{step}.zero"), zero).unwrap()
+    }
+
+    /// What tract makes of a batch normalization.
+    fn normalization(&mut self, step: usize, of: OutletId, channels: usize) -> OutletId {
+        let factor = self.constant(format!("{step}.factor"), &[1, channels, 1, 1]);
+        let summand = self.constant(format!("{step}.summand"), &[1, channels, 1, 1]);
+        let product = self.wire(format!("{step}.product"), mul(), &[factor, of]);
+        self.wire(format!("{step}.normalized"), add(), &[summand, product])
+    }
+
+    /// What tract makes of a file's PRelu.
+    fn chosen(&mut self, step: usize, of: OutletId, channels: usize) -> OutletId {
+        let zero = self.zero(step);
+        let slopes = self.constant(format!("{step}.slopes"), &[1, channels, 1, 1]);
+        let sloped = self.wire(format!("{step}.by_slope"), mul(), &[of, slopes]);
+        let negative = TypedBinOp(comp_gt(), None);
+        let test = self.wire(format!("{step}.test"), negative, &[zero, of]);
+        self.wire(format!("{step}.chosen"), Iff, &[test, sloped, of])
     }
 
     fn step(&mut self, step: usize) {
@@ -181,8 +210,11 @@ impl Network<'_> {
     }
 
     fn window(&mut self, channels: usize, outputs: usize) -> PoolSpec {
+        // No window is larger than the picture.
+        let extents = self.extents(self.last);
         let side = self.draw.random_range(1..5);
-        let sides = [side, if self.draw.random_bool(0.8) { side } else { 3 }];
+        let other = if self.draw.random_bool(0.8) { side } else { 3 };
+        let sides = [side.min(extents[2]), other.min(extents[3])];
         let mut padding = || {
             tvec![
                 self.draw.random_range(0..sides[0]),
@@ -245,10 +277,12 @@ impl Network<'_> {
             };
         }
         let sides = &pool_spec.kernel_shape;
-        let weights = self.constant(
-            format!("{step}.weights"),
-            &[outputs, channels / group, sides[0], sides[1]],
-        );
+        let extents = [outputs, channels / group, sides[0], sides[1]];
+        // Outputs about as large as inputs, as in a trained network: else a sigmoid that follows
+        // makes of the last digit of a large number one of many in a small one.
+        let inputs = extents[1..].iter().product::<usize>() as f32;
+        let weights =
+            self.constant_up_to((3.0 / inputs).sqrt(), format!("{step}.weights"), &extents);
         let bias = self.constant(format!("{step}.bias"), &[outputs]);
         let convolution = cnn::Conv {
             pool_spec,
@@ -256,26 +290,27 @@ impl Network<'_> {
             group,
             q_params: None,
         };
-        let sum = self.wire(
+        let mut sum = self.wire(
             format!("{step}.convolution"),
             convolution,
             &[self.last, weights, bias],
         );
         if self.draw.random_bool(0.3) {
+            sum = self.normalization(step, sum, outputs);
+        }
+        if self.draw.random_bool(0.3) {
             // Read by others, too.
             self.earlier.push(sum);
         }
-        let zero = self
-            .model
-            .add_const(
-                format!("{step}.zero"),
-                Tensor::zero::<f32>(&[1; 4]).unwrap(),
-            )
-            .unwrap();
-        match self.draw.random_range(0..3) {
+        match self.draw.random_range(0..4) {
             0 => sum,
-            1 => self.wire(format!("{step}.relu"), max(), &[zero, sum]),
+            1 => self.chosen(step, sum, outputs),
+            2 => {
+                let zero = self.zero(step);
+                self.wire(format!("{step}.relu"), max(), &[zero, sum])
+            }
             _ => {
+                let zero = self.zero(step);
                 let positive = self.wire(format!("{step}.positive"), max(), &[sum, zero]);
                 let negative = self.wire(format!("{step}.negative"), min(), &[sum, zero]);
                 let slopes = self.constant(format!("{step}.slopes"), &[1, outputs, 1, 1]);
@@ -340,6 +375,44 @@ fn random_networks_agree() {
         }
     }
     assert!(ours > 1500, "{ours} operators of ours");
+}
+
+#[test]
+fn normalization_and_prelu_of_a_file_go_into_the_convolution() {
+    let mut draw = ChaCha8Rng::seed_from_u64(94);
+    let mut network = Network::new(&mut draw);
+    let channels = network.extents(network.last)[1];
+    let weights = network.constant("weights".to_owned(), &[6, channels, 1, 1]);
+    let bias = network.constant("bias".to_owned(), &[6]);
+    let pool_spec = PoolSpec {
+        data_format: DataFormat::NCHW,
+        kernel_shape: tvec![1, 1],
+        padding: PaddingSpec::Valid,
+        dilations: None,
+        strides: None,
+        input_channels: channels,
+        output_channels: 6,
+    };
+    let convolution = cnn::Conv {
+        pool_spec,
+        kernel_fmt: KernelFormat::OIHW,
+        group: 1,
+        q_params: None,
+    };
+    let inputs = [network.last, weights, bias];
+    let sum = network.wire("convolution".to_owned(), convolution, &inputs);
+    let normalized = network.normalization(0, sum, 6);
+    let output = network.chosen(0, normalized, 6);
+    network.model.select_output_outlets(&[output]).unwrap();
+    let rewritten = rewrite::rewrite(network.model, Kernel::of_this_machine()[0]).unwrap();
+    let names: Vec<String> = rewritten
+        .nodes()
+        .iter()
+        .map(|node| node.op.name().into_owned())
+        .filter(|name| !name.starts_with("Move"))
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names[1].starts_with("Usher"), "{names:?}");
 }
 
 /// A file of the repository's models.

@@ -9,6 +9,7 @@ use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{
     Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool,
 };
+use tract_onnx::tract_core::ops::logic::{CompGT, Iff};
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample};
 
@@ -46,6 +47,7 @@ pub(super) fn groups(model: &TypedModel) -> TractResult<HashMap<usize, Group>> {
         if let Some(convolution) = node.op_as::<Conv>()
             && let Some(mut group) = convolution_alone(model, node, convolution)?
         {
+            with_normalization(model, &mut group)?;
             with_activation(model, &mut group)?;
             if !group.depthwise {
                 with_sum(model, &mut group, &groups)?;
@@ -113,9 +115,53 @@ fn flat(pool: &PoolSpec) -> bool {
         && pool.dilations().iter().all(|&dilation| dilation == 1)
 }
 
+/// Takes what multiplies every channel or is added to it into weights and bias: a batch
+/// normalization, of which tract makes one of each.
+fn with_normalization(model: &TypedModel, group: &mut Group) -> TractResult<()> {
+    while let Some(reader) = only_reader(model, group.end) {
+        let node = model.node(reader);
+        if !(is_multiply(node) || is_add(node))
+            || pictures(model, OutletId::new(reader, 0)) != Some(group.output)
+        {
+            return Ok(());
+        }
+        let other = other_input(model, reader, OutletId::new(group.end, 0));
+        let Some(numbers) = of_channels(model, other, group.output.channels)? else {
+            return Ok(());
+        };
+        if is_multiply(node) {
+            let mut weights = group.weights.as_ref().clone();
+            let mut plain = weights.try_as_plain_ram_mut()?;
+            let values = plain.as_slice_mut::<f32>()?;
+            let of_output = values.len() / group.output.channels;
+            for (weights, factor) in values.chunks_mut(of_output).zip(numbers.as_slice()) {
+                weights.iter_mut().for_each(|weight| *weight *= factor);
+            }
+            group.weights = weights.into_arc_tensor();
+        }
+        let of_bias = group.bias.as_slice().iter().zip(numbers.as_slice());
+        let bias: Vec<f32> = if is_multiply(node) {
+            of_bias.map(|(bias, factor)| bias * factor).collect()
+        } else {
+            of_bias.map(|(bias, summand)| bias + summand).collect()
+        };
+        group.bias = Numbers::of(&bias);
+        group.inside.push(group.end);
+        group.end = reader;
+    }
+    Ok(())
+}
+
 /// Takes an activation into the group: `max(x, 0)`, or that plus `slope * min(x, 0)`.
 fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
     let sum = OutletId::new(group.end, 0);
+    if let Some((inside, end, slopes)) = chosen(model, group)? {
+        group.inside.push(group.end);
+        group.inside.extend(inside);
+        group.end = end;
+        group.activation = Activation::PRelu(slopes);
+        return Ok(());
+    }
     let readers = readers(model, sum);
     let clipped = |is: fn(&TypedNode) -> bool| -> TractResult<Option<usize>> {
         for &reader in &readers {
@@ -146,19 +192,7 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
                 return Ok(());
             }
             let slopes = other_input(model, sloped, OutletId::new(negative, 0));
-            let slopes = match slopes {
-                Some(outlet) => constant(model, outlet)?,
-                None => None,
-            };
-            // Along the channels, of which pictures have the second axis.
-            let shaped = |slopes: &&Arc<Tensor>| {
-                slopes.len() == 1 || slopes.shape() == [1, group.output.channels, 1, 1]
-            };
-            let Some(slopes) = slopes
-                .as_ref()
-                .filter(shaped)
-                .and_then(|slopes| for_each_channel(slopes, group.output.channels))
-            else {
+            let Some(slopes) = of_channels(model, slopes, group.output.channels)? else {
                 return Ok(());
             };
             group.inside.extend([group.end, positive, negative, sloped]);
@@ -168,6 +202,36 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// What tract makes of a file's PRelu: `x * slope` where `0 > x`, else `x`. Its nodes but for the
+/// last, the last, and the slopes.
+fn chosen(model: &TypedModel, group: &Group) -> TractResult<Option<(Vec<usize>, usize, Numbers)>> {
+    let x = OutletId::new(group.end, 0);
+    let readers = readers(model, x);
+    let find = |is: fn(&TypedNode) -> bool| {
+        let mut found = readers.iter().copied().filter(|&id| is(model.node(id)));
+        found.next().filter(|_| readers.len() == 3)
+    };
+    let (Some(test), Some(sloped), Some(end)) = (
+        find(is_greater),
+        find(is_multiply),
+        find(|node| node.op_is::<Iff>()),
+    ) else {
+        return Ok(None);
+    };
+    let is_it = model.node(test).inputs[1] == x
+        && is_zero(model, Some(model.node(test).inputs[0]))?
+        && model.node(end).inputs[..] == [OutletId::new(test, 0), OutletId::new(sloped, 0), x]
+        && [test, sloped]
+            .iter()
+            .all(|&node| only_reader(model, node) == Some(end))
+        && pictures(model, OutletId::new(end, 0)) == Some(group.output);
+    if !is_it {
+        return Ok(None);
+    }
+    let slopes = of_channels(model, other_input(model, sloped, x), group.output.channels)?;
+    Ok(slopes.map(|slopes| (vec![test, sloped], end, slopes)))
 }
 
 /// Takes a sum with other pictures into the group, unless another group ends with it.
@@ -361,6 +425,27 @@ pub(super) fn constant(model: &TypedModel, outlet: OutletId) -> TractResult<Opti
     Ok(value.map(|mut values| values.remove(0).into_arc_tensor()))
 }
 
+/// A number for every channel of pictures, which they have along their second axis, where the outlet
+/// is a constant that says so.
+fn of_channels(
+    model: &TypedModel,
+    outlet: Option<OutletId>,
+    channels: usize,
+) -> TractResult<Option<Numbers>> {
+    let tensor = match outlet {
+        Some(outlet) => constant(model, outlet)?,
+        None => None,
+    };
+    let shaped = |tensor: &&Arc<Tensor>| {
+        tensor.datum_type() == f32::datum_type()
+            && (tensor.len() == 1 || tensor.shape() == [1, channels, 1, 1])
+    };
+    Ok(tensor
+        .as_ref()
+        .filter(shaped)
+        .and_then(|tensor| for_each_channel(tensor, channels)))
+}
+
 /// A number for every channel, from as many or from one.
 fn for_each_channel(tensor: &Tensor, channels: usize) -> Option<Numbers> {
     let numbers = numbers(tensor).ok()?;
@@ -422,6 +507,7 @@ macro_rules! is_binary {
     };
 }
 
+is_binary!(is_greater, CompGT);
 is_binary!(is_add, math::Add);
 is_binary!(is_multiply, math::Mul);
 is_binary!(is_max, math::Max);
