@@ -38,10 +38,14 @@ pub struct Config {
     /// Factor of the network's channels.
     #[serde(default = "one")]
     pub width: f64,
-    /// Layers up to the last whose name begins so stay as they began, and cost no gradients;
-    /// absent: all are trained. For weights from `usher-train prune`, whose first blocks are whole.
+    /// Layers up to this one, or to the end of this block of layers, stay as they began and cost no
+    /// gradients; absent: all are trained. For weights from `usher-train prune`, whose first blocks are whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,
+    /// Batch normalization by the statistics that the first weights bring, not by each batch's: faster, and
+    /// what is trained is what is shipped. For weights that are trained already.
+    #[serde(default)]
+    pub keep_statistics: bool,
     /// Decides first weights, order and variation of pictures.
     #[serde(default)]
     pub seed: u64,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
+use shared::ModelManifest;
 use shared::atomic_file::{self, Readers};
 
 use crate::config::Config;
@@ -60,6 +61,19 @@ pub struct Other {
     pub manifest: PathBuf,
     /// Its id, which a model exported anew under the same name has not.
     pub model_id: String,
+}
+
+impl Other {
+    /// The model of a manifest.
+    ///
+    /// # Errors
+    /// If the manifest cannot be read.
+    pub fn of(manifest: &Path) -> anyhow::Result<Self> {
+        let model_id = ModelManifest::read(manifest)?.model_id().to_string();
+        let manifest = std::path::absolute(manifest)
+            .with_context(|| format!("no such place: {}", manifest.display()))?;
+        Ok(Self { manifest, model_id })
+    }
 }
 
 /// A run being written.

@@ -37,6 +37,8 @@ pub enum Kind {
     Size,
     /// Number of training pictures.
     Pictures,
+    /// What teaches: triplets, then margin softmax, a teacher and varied pictures beside them.
+    Losses,
 }
 
 impl Kind {
@@ -47,6 +49,7 @@ impl Kind {
             Kind::Jpeg => "JPEG quality",
             Kind::Size => "Image size",
             Kind::Pictures => "Number of training pictures",
+            Kind::Losses => "What teaches",
         }
     }
 
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Jpeg => "JPEG quality",
             Kind::Size => "pixels of the face",
             Kind::Pictures => "training pictures",
+            Kind::Losses => "taught by",
         }
     }
 }

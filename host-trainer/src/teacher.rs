@@ -13,7 +13,10 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use shared::{Embedder, EmbedderError, ManifestError, ModelId, ModelManifest, PictureError};
+use shared::{
+    Embedder, EmbedderError, FaceTensor, ManifestError, ModelId, ModelManifest, PictureError,
+    Preprocessing,
+};
 
 use crate::dataset::augment::standard_crop;
 use crate::dataset::{Dataset, DatasetError};
@@ -188,19 +191,29 @@ fn compute(
     })
 }
 
+/// A picture as a teacher sees it: its standard crop, without variation, by that recipe.
+///
+/// # Errors
+/// [`TeacherError::Dataset`] or [`TeacherError::Picture`].
+pub(crate) fn face(
+    dataset: &Dataset,
+    picture: usize,
+    recipe: &Preprocessing,
+) -> Result<FaceTensor, TeacherError> {
+    let frame = shared::picture::decode(&dataset.bytes(picture)?, &dataset.name(picture))?;
+    Ok(recipe.normalize(&standard_crop(&frame, recipe.side_px)))
+}
+
 fn embed(
     embedder: &mut Embedder,
     dataset: &Dataset,
     picture: usize,
 ) -> Result<Vec<f32>, TeacherError> {
-    let name = dataset.name(picture);
-    let frame = shared::picture::decode(&dataset.bytes(picture)?, &name)?;
-    let recipe = &embedder.manifest().preprocessing;
-    let face = recipe.normalize(&standard_crop(&frame, recipe.side_px));
+    let face = face(dataset, picture, &embedder.manifest().preprocessing)?;
     let embedding = embedder
         .embed(&face)
         .map_err(|source| TeacherError::Embed {
-            path: name,
+            path: dataset.name(picture),
             source: Box::new(source),
         })?;
     Ok(embedding.values().to_vec())

@@ -99,14 +99,12 @@ pub enum EmbedderError {
 }
 
 impl Embedder {
-    /// Loads the model of a manifest: its ONNX file lies in the same folder.
-    ///
-    /// The file's digest is checked before anything in it is parsed, then its input against the
-    /// recipe and its output against the dimension.
+    /// The manifest and the bytes of its ONNX file, which lies in the same folder, its digest
+    /// checked; nothing in it is parsed.
     ///
     /// # Errors
-    /// [`EmbedderError`], naming the files, when anything disagrees.
-    pub fn load(manifest_path: &Path) -> Result<Embedder, EmbedderError> {
+    /// [`EmbedderError`], naming the files, when a file cannot be read or is another one.
+    pub fn read(manifest_path: &Path) -> Result<(ModelManifest, Vec<u8>), EmbedderError> {
         let manifest = ModelManifest::read(manifest_path)?;
         let path = manifest_path.with_file_name(&manifest.onnx);
         let bytes = std::fs::read(&path).map_err(|source| EmbedderError::Read {
@@ -124,6 +122,19 @@ impl Embedder {
                 found_bytes: bytes.len(),
             });
         }
+        Ok((manifest, bytes))
+    }
+
+    /// Loads the model of a manifest.
+    ///
+    /// The file's digest is checked before anything in it is parsed, then its input against the
+    /// recipe and its output against the dimension.
+    ///
+    /// # Errors
+    /// [`EmbedderError`], naming the files, when anything disagrees.
+    pub fn load(manifest_path: &Path) -> Result<Embedder, EmbedderError> {
+        let (manifest, bytes) = Self::read(manifest_path)?;
+        let path = manifest_path.with_file_name(&manifest.onnx);
         let side = manifest.preprocessing.side_px as usize;
         let model_error = |source| EmbedderError::Model {
             path: path.clone(),

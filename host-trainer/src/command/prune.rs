@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use indicatif::ProgressIterator;
-use shared::{ModelManifest, Preprocessing};
+use shared::{Embedder, Preprocessing};
 
 use crate::dataset::Dataset;
-use crate::dataset::augment::standard_crop;
 use crate::network::{self, Spec};
 use crate::onnx::reader::{self, Normalization};
+use crate::teacher;
 use crate::torch::prune;
 
 /// Make a narrower network out of a trained wider one, for `train --init` to start from
@@ -42,9 +42,7 @@ pub struct Arguments {
 /// If model or data cannot be used; nothing is written then.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     super::train::prepare_environment();
-    let manifest = ModelManifest::read(&arguments.model)?;
-    let onnx = arguments.model.with_file_name(&manifest.onnx);
-    let bytes = std::fs::read(&onnx).with_context(|| format!("cannot read {}", onnx.display()))?;
+    let (manifest, onnx) = Embedder::read(&arguments.model)?;
     let spec = |name: &str| Spec {
         dimension: manifest.dimension,
         ..Spec::new(name)
@@ -53,8 +51,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         network::build(&spec("mobilenet"))?,
         network::build(&spec(&arguments.network))?,
     );
-    let (weights, normalization) = reader::weights(&full, &bytes)
-        .with_context(|| format!("cannot prune {}", onnx.display()))?;
+    let (weights, normalization) = reader::weights(&full, &onnx)
+        .with_context(|| format!("cannot prune {}", arguments.model.display()))?;
     let recipe = Preprocessing::usher(full.side_px()?);
     let theirs = normalization.unwrap_or(Normalization {
         mean: manifest.preprocessing.mean,
@@ -76,9 +74,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut faces = Vec::with_capacity(count * full.input().volume());
     for index in (0..count).progress() {
         let picture = index * dataset.pictures.len() / count;
-        let frame = shared::picture::decode(&dataset.bytes(picture)?, &dataset.name(picture))?;
-        let face = recipe.normalize(&standard_crop(&frame, recipe.side_px));
-        faces.extend_from_slice(face.values());
+        faces.extend_from_slice(teacher::face(&dataset, picture, &recipe)?.values());
     }
     let pruned = prune::prune(&full, &weights, &slim, &faces)?;
     for block in &pruned.blocks {

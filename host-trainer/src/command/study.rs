@@ -30,6 +30,9 @@ enum Which {
     /// Train the config once for each embedding dimension: 64, 128, 256, 512
     #[cfg(feature = "torch")]
     Dimension(trained::Arguments),
+    /// Train the config once by triplets alone, then with margin softmax, a teacher and varied pictures added
+    #[cfg(feature = "torch")]
+    Losses(trained::Arguments),
     /// Embed View 1 after JPEG files of quality 10 to 90; the alignment is the original's
     Jpeg(changed::Arguments),
     /// Embed View 1's faces cut out at 40x40 to 256x256 pixels and scaled to the network's side
@@ -60,6 +63,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Which::Dimension(arguments) => trained::run(Kind::Dimension, arguments),
         Which::Jpeg(arguments) => changed::run(Kind::Jpeg, arguments),
         Which::Size(arguments) => changed::run(Kind::Size, arguments),
+        #[cfg(feature = "torch")]
+        Which::Losses(arguments) => trained::run(Kind::Losses, arguments),
         #[cfg(feature = "torch")]
         Which::Pictures(arguments) => trained::run(Kind::Pictures, arguments),
     }

@@ -126,14 +126,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     let absolute = |path: &PathBuf| {
         std::path::absolute(path).with_context(|| format!("no such place: {}", path.display()))
     };
-    let other = |manifest: &Option<PathBuf>| -> anyhow::Result<Option<Other>> {
-        let Some(manifest) = manifest else {
-            return Ok(None);
-        };
-        let model_id = ModelManifest::read(manifest)?.model_id().to_string();
-        let manifest = absolute(manifest)?;
-        Ok(Some(Other { manifest, model_id }))
-    };
+    let other = |manifest: &Option<PathBuf>| manifest.as_deref().map(Other::of).transpose();
     let origin = Origin {
         data: absolute(data)?,
         init: arguments.init.as_ref().map(absolute).transpose()?,

@@ -196,6 +196,16 @@ impl LayerGraph {
         Ok(())
     }
 
+    /// How many nodes, from the face on, there are up to the end of a layer or a block of layers:
+    /// those up to the last called `layer`, or `layer` with more behind a dot. None if none is.
+    pub fn nodes_up_to(&self, layer: &str) -> Option<usize> {
+        let is_of = |node: &Node| {
+            let rest = node.name.strip_prefix(layer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        Some(self.nodes.iter().rposition(is_of)? + 1)
+    }
+
     /// Whether any layer normalizes by the batch: its faces are then not independent of each
     /// other in training.
     pub fn has_batch_norm(&self) -> bool {

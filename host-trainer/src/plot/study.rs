@@ -44,7 +44,9 @@ fn page(study: &Study) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
     let height = below + ROW * words.len() as f64 + MARGIN / 2.0;
     draw::svg((WIDTH, height), study.study.title(), |area| {
         let place = (MARGIN, MARGIN);
-        let title = format!("{}, beside the paper", study.study.title());
+        let paper = study.rows.iter().any(|row| row.paper.is_some());
+        let beside = if paper { ", beside the paper" } else { "" };
+        let title = format!("{}{beside}", study.study.title());
         write(area, &title, place, Words::new(22.0, INK).bold())?;
         for (index, series) in series.iter().enumerate() {
             let middle = MARGIN + TITLE + ROW * (index as f64 + 0.5);

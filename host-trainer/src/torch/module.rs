@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::operator::{self, KIND, Mode};
 use crate::config::Precision;
 use crate::network::graph::{LayerGraph, Node};
-use crate::network::op::{Op, Padding, Role};
+use crate::network::op::{BATCH_NORM_EPSILON, Conv, Op, Padding, Role};
 use crate::weights::{self, Weights, WeightsError};
 
 /// A network on a device.
@@ -19,6 +19,10 @@ pub struct Network {
     precision: Precision,
     /// Nodes at the begin that training leaves as they are; the face is always one.
     frozen: usize,
+    /// Whether batch normalization goes by running statistics in training, too.
+    keeps_statistics: bool,
+    /// Then: convolutions that also do what the batch normalization after them would, and that one.
+    merged: BTreeMap<usize, usize>,
 }
 
 impl Network {
@@ -44,27 +48,52 @@ impl Network {
             device,
             precision: Precision::F32,
             frozen: 1,
+            keeps_statistics: false,
+            merged: BTreeMap::new(),
         })
     }
 
-    /// The same network, of which training leaves all layers up to the last one whose name begins
-    /// with `layer` as they are, their running statistics included: those are computed without
-    /// gradients, which saves most of what large maps cost. None if there is no such layer.
+    /// The same network, of which training leaves the first `nodes` as they are, their running
+    /// statistics included: those are computed without gradients, which saves most of what large
+    /// maps cost.
     #[must_use]
-    pub fn with_frozen(mut self, layer: &str) -> Option<Self> {
-        let nodes = self.graph.nodes();
-        let last = nodes
-            .iter()
-            .rposition(|node| node.name.starts_with(layer))?;
-        self.frozen = last + 1;
-        for node in &nodes[..=last] {
+    pub fn with_frozen(mut self, nodes: usize) -> Self {
+        self.frozen = nodes;
+        for node in &self.graph.nodes()[..nodes] {
             for parameter in self.graph.node_parameters(node) {
                 let name = format!("{}.{}", node.name, parameter.name);
-                let tensor = self.tensors.remove(&name)?;
-                self.tensors.insert(name, tensor.set_requires_grad(false));
+                if let Some(tensor) = self.tensors.get_mut(&name) {
+                    *tensor = tensor.set_requires_grad(false);
+                }
             }
         }
-        Some(self)
+        self
+    }
+
+    /// The same network, whose batch normalization goes by the statistics it has: training leaves them
+    /// as they are. Where a convolution comes before, its weights are scaled instead of its maps,
+    /// which spares two ways over them; gradients are those of the two.
+    #[must_use]
+    pub fn with_kept_statistics(mut self) -> Self {
+        let nodes = self.graph.nodes();
+        let reads = |index: usize| {
+            nodes
+                .iter()
+                .flat_map(|node| &node.inputs)
+                .filter(|id| id.index() == index)
+                .count()
+        };
+        self.merged = nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.op == Op::BatchNorm)
+            .map(|(index, node)| (node.inputs[0].index(), index))
+            .filter(|&(from, _)| {
+                matches!(&nodes[from].op, Op::Conv(conv) if !conv.bias) && reads(from) == 1
+            })
+            .collect();
+        self.keeps_statistics = true;
+        self
     }
 
     /// The same network, its activations computed in that precision; weights stay f32.
@@ -91,19 +120,22 @@ impl Network {
     /// cheaper, and its weights carry over.
     pub fn forward(&self, faces: &Tensor, mode: Mode) -> Tensor {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.graph.nodes().len());
-        let output = |outputs: &[Tensor], node: &Node, mode| match node.inputs.as_slice() {
-            [] => channels_last(&self.rounded(faces)),
-            ids => {
-                let first = self.fit_kernel(node, &outputs[ids[0].index()]);
-                let mut inputs = vec![&first];
-                inputs.extend(ids[1..].iter().map(|id| &outputs[id.index()]));
-                self.apply(node, &inputs, mode)
+        let output = |outputs: &[Tensor], index: usize, mode| {
+            let node = &self.graph.nodes()[index];
+            match node.inputs.as_slice() {
+                [] => channels_last(&self.rounded(faces)),
+                ids => {
+                    let first = self.fit_kernel(node, &outputs[ids[0].index()]);
+                    let mut inputs = vec![&first];
+                    inputs.extend(ids[1..].iter().map(|id| &outputs[id.index()]));
+                    self.apply(index, &inputs, mode)
+                }
             }
         };
-        for (index, node) in self.graph.nodes().iter().enumerate() {
+        for index in 0..self.graph.nodes().len() {
             let output = match index < self.frozen {
-                true => tch::no_grad(|| output(&outputs, node, Mode::Inference)),
-                false => output(&outputs, node, mode),
+                true => tch::no_grad(|| output(&outputs, index, Mode::Inference)),
+                false => output(&outputs, index, mode),
             };
             outputs.push(output);
         }
@@ -113,9 +145,8 @@ impl Network {
     /// Takes the output of node `from` of a network without branches to that of node `to`, by
     /// running statistics.
     pub(super) fn advance(&self, from: usize, to: usize, output: &Tensor) -> Tensor {
-        let nodes = &self.graph.nodes()[from + 1..=to];
-        nodes.iter().fold(output.shallow_clone(), |x, node| {
-            self.apply(node, &[&x], Mode::Inference)
+        (from + 1..=to).fold(output.shallow_clone(), |x, index| {
+            self.apply(index, &[&x], Mode::Inference)
         })
     }
 
@@ -134,11 +165,30 @@ impl Network {
         }
     }
 
-    fn apply(&self, node: &Node, inputs: &[&Tensor], mode: Mode) -> Tensor {
-        let tensor = |name: &str| &self.tensors[&format!("{}.{name}", node.name)];
-        match node.op {
+    fn apply(&self, index: usize, inputs: &[&Tensor], mode: Mode) -> Tensor {
+        let node = &self.graph.nodes()[index];
+        let tensor = |name: &str| self.tensor(index, name);
+        match &node.op {
+            Op::Conv(conv) if self.merged.contains_key(&index) => {
+                let (weight, bias) = self.merged_weights(index, self.merged[&index]);
+                let biased = Op::Conv(Conv {
+                    bias: true,
+                    ..conv.clone()
+                });
+                let rounded =
+                    |name: &str| self.rounded(if name == "bias" { &bias } else { &weight });
+                operator::apply(&biased, inputs, rounded, mode)
+            }
+            Op::BatchNorm if self.merged.values().any(|merged| *merged == index) => {
+                inputs[0].shallow_clone()
+            }
             // Its own numbers stay f32: libtorch normalizes bf16 by them without a cast.
             Op::BatchNorm => {
+                let mode = if self.keeps_statistics {
+                    Mode::Inference
+                } else {
+                    mode
+                };
                 operator::apply(&node.op, inputs, |name| tensor(name).shallow_clone(), mode)
             }
             // Lengths of embeddings differ in digits that bf16 has not.
@@ -149,6 +199,22 @@ impl Network {
             }
             _ => operator::apply(&node.op, inputs, |name| self.rounded(tensor(name)), mode),
         }
+    }
+
+    fn tensor(&self, index: usize, name: &str) -> &Tensor {
+        &self.tensors[&format!("{}.{name}", self.graph.nodes()[index].name)]
+    }
+
+    /// Weight and bias with which a convolution does what batch normalization does after it.
+    fn merged_weights(&self, convolution: usize, norm: usize) -> (Tensor, Tensor) {
+        let of_norm = |name: &str| self.tensor(norm, name);
+        let deviation = (of_norm("running_var") + f64::from(BATCH_NORM_EPSILON)).sqrt();
+        let factor = of_norm("weight") / deviation;
+        let bias = of_norm("bias") - of_norm("running_mean") * &factor;
+        (
+            self.tensor(convolution, "weight") * factor.view([-1, 1, 1, 1]),
+            bias,
+        )
     }
 
     /// A tensor in the kind that activations are computed in; gradients flow back to the f32 one.

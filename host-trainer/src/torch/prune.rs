@@ -68,7 +68,7 @@ pub fn prune(
         let teacher = Network::new(full.clone(), weights, Device::Cpu)?;
         let seen = Seen::collect(&teacher, faces);
         let plan = Plan::new(&teacher, weights, slim, &seen);
-        let weights = Fit::new(weights, slim, faces, &plan, &seen)?.run()?;
+        let weights = Fit::new(weights, slim, faces, &plan, &seen).run()?;
         let student = Network::new(slim.clone(), &weights, Device::Cpu)?;
         let (mut sum, batches) = (0.0, faces.split(BATCH, 0));
         for faces in &batches {
@@ -111,7 +111,7 @@ fn pixels(maps: &Tensor, batch: usize) -> Tensor {
 struct Seen {
     /// By layer: f32 [samples, channels].
     outputs: BTreeMap<String, Tensor>,
-    /// Mean of the embeddings before they are brought to unit length: f64 [dimension].
+    /// Mean of the embeddings before they are brought to unit length: f64 `[dimension]`.
     mean_embedding: Tensor,
 }
 

@@ -17,6 +17,7 @@ use crate::dataset::Dataset;
 use crate::dataset::loader::{Batch, Loader, Plan};
 use crate::history::LAST;
 use crate::network;
+use crate::network::graph::LayerGraph;
 use crate::run::{BEST, Run};
 use crate::teacher::TeacherEmbeddings;
 use crate::telemetry::guard::{DEFAULT_WINDOW, Guard, Observation, Spread};
@@ -102,7 +103,14 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
         let place = || format!("network {} cannot train at that side", graph.name());
         graph.check_side(stage.side_px).with_context(place)?;
     }
+    frozen(config, &graph)?;
     let Some(path) = init else {
+        if config.keep_statistics {
+            bail!(
+                "keep_statistics: expected weights whose statistics are known, found a run from random ones; \
+                 give trained weights (--init), or leave it out"
+            );
+        }
         return Ok(Weights::initialize(&graph, config.seed));
     };
     let weights = Weights::read(path)?;
@@ -110,6 +118,19 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
         .fit(&graph)
         .with_context(|| format!("cannot start from {}", path.display()))?;
     Ok(weights)
+}
+
+/// Nodes that stay as they begin; the face is always one.
+fn frozen(config: &Config, graph: &LayerGraph) -> anyhow::Result<usize> {
+    let Some(layer) = &config.frozen else {
+        return Ok(1);
+    };
+    graph.nodes_up_to(layer).with_context(|| {
+        format!(
+            "frozen: expected a layer of network {}, found {layer:?}; `usher-train describe {}` lists them",
+            config.network, config.network
+        )
+    })
 }
 
 /// Trains to the end of the budget; weights and numbers are in the run's folder.
@@ -170,12 +191,12 @@ impl<'a> Training<'a> {
         let config = &job.config;
         let graph = network::build(&config.spec())?;
         let own_side = graph.side_px()?;
-        let mut network =
-            Network::new(graph, &job.first, job.device)?.with_precision(config.precision);
-        if let Some(layer) = &config.frozen {
-            network = network.with_frozen(layer).with_context(|| {
-                format!("frozen: network {} has no layer {layer}", config.network)
-            })?;
+        let frozen = frozen(config, &graph)?;
+        let mut network = Network::new(graph, &job.first, job.device)?
+            .with_precision(config.precision)
+            .with_frozen(frozen);
+        if config.keep_statistics {
+            network = network.with_kept_statistics();
         }
         let centers = config.softmax.map(|_| {
             let extents = [job.dataset.identities.len(), config.dimension];

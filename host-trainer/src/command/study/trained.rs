@@ -1,4 +1,4 @@
-//! `study dimension` and `study pictures`: one config trained several times, as runs to go on from.
+//! `study dimension`, `study pictures` and `study losses`: one config trained several times, as runs to go on from.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,9 @@ use crate::command::train;
 use crate::config::Config;
 use crate::config::device::DeviceChoice;
 use crate::dataset::MEMORY_BYTES;
+use crate::dataset::augment::Augment;
 use crate::history::{self, CONFIG, DATA, LAST, METRICS};
-use crate::run::{self, Origin};
+use crate::run::{self, Origin, Other};
 use crate::study::paper::{self, PaperVal};
 use crate::study::{Kind, Measured, Row, Study};
 use crate::telemetry::metrics;
@@ -41,6 +42,12 @@ pub(super) struct Arguments {
     /// Train each this many steps in place of the config's
     #[arg(long)]
     steps: Option<u64>,
+    /// Manifest of an embedder to distil from, as for `train`; `study losses` asks for one
+    #[arg(long, value_name = "MANIFEST")]
+    teacher: Option<PathBuf>,
+    /// Where a teacher's embeddings are kept for the next run (biometric data)
+    #[arg(long, default_value = ".teacher")]
+    teacher_cache: PathBuf,
     /// Most pairs of either of View 1's lists, half genuine [default: as many as its test list has]
     #[arg(long, default_value_t = 1000, hide_default_value = true, value_parser = clap::value_parser!(u16).range(20..))]
     pairs: u16,
@@ -63,6 +70,8 @@ struct Trial {
     /// Name of its folder.
     name: String,
     config: Config,
+    /// Whether the teacher, if there is one, teaches it.
+    taught: bool,
     /// How the table shows it, where that is known before the data is read.
     value: Option<String>,
     paper: Option<PaperVal>,
@@ -77,10 +86,17 @@ pub(super) fn run(kind: Kind, arguments: &Arguments) -> anyhow::Result<()> {
     )?;
     config.validation_pairs = usize::from(arguments.pairs);
     let origin = origin(arguments)?;
+    if kind == Kind::Losses {
+        asks_for_everything(&config, arguments)?;
+    }
     let trials = trials(kind, &config);
     // Whatever stands in the way of a later run is told before the first.
     for trial in &trials {
-        fits(&arguments.runs.join(&trial.name), trial, &origin)?;
+        fits(
+            &arguments.runs.join(&trial.name),
+            trial,
+            &trial.origin(&origin),
+        )?;
     }
     let mut measured = Vec::new();
     for (number, trial) in trials.iter().enumerate() {
@@ -91,13 +107,39 @@ pub(super) fn run(kind: Kind, arguments: &Arguments) -> anyhow::Result<()> {
             trials.len(),
             folder.display()
         );
-        let last = train_to_end(&folder, trial, &origin, arguments.workers)?;
+        let last = train_to_end(&folder, trial, &trial.origin(&origin), arguments.workers)?;
         measured.push((last, pictures(&folder)?));
     }
     let study = study(kind, &config, arguments, trials, measured);
     tell(&study, &arguments.output)?;
     eprintln!("next: usher-train plot {}/*", arguments.runs.display());
     Ok(())
+}
+
+impl Trial {
+    /// Where this run begins.
+    fn origin(&self, all: &Origin) -> Origin {
+        Origin {
+            teacher: all.teacher.clone().filter(|_| self.taught),
+            ..all.clone()
+        }
+    }
+}
+
+/// `study losses` adds one thing after the other: each must be there to be added.
+fn asks_for_everything(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
+    let lacking = if config.softmax.is_none() {
+        "a [softmax] in the config"
+    } else if arguments.teacher.is_none() {
+        "--teacher MANIFEST"
+    } else if config.augment == Augment::NOTHING {
+        "an [augment] in the config that varies pictures"
+    } else if config.triplet.weight == 0.0 {
+        "a [triplet] weight above 0 in the config"
+    } else {
+        return Ok(());
+    };
+    bail!("study losses: expected {lacking}, found none; it trains without and with it")
 }
 
 fn origin(arguments: &Arguments) -> anyhow::Result<Origin> {
@@ -109,9 +151,9 @@ fn origin(arguments: &Arguments) -> anyhow::Result<Origin> {
         init: None,
         validate: Some(absolute(&arguments.lfw)?),
         detector: absolute(&arguments.detector)?,
-        teacher: None,
+        teacher: arguments.teacher.as_deref().map(Other::of).transpose()?,
         compatible_with: None,
-        teacher_cache: absolute(Path::new(".teacher"))?,
+        teacher_cache: absolute(&arguments.teacher_cache)?,
         memory_mib: MEMORY_BYTES >> 20,
         revision: env!("USHER_REVISION").to_owned(),
         threads: device::threads(),
@@ -119,6 +161,9 @@ fn origin(arguments: &Arguments) -> anyhow::Result<Origin> {
 }
 
 fn trials(kind: Kind, config: &Config) -> Vec<Trial> {
+    if kind == Kind::Losses {
+        return by_losses(config);
+    }
     if kind == Kind::Dimension {
         let values = paper::DIMENSION.iter().map(|(dimension, val)| Trial {
             name: format!("dimension-{dimension}"),
@@ -126,6 +171,7 @@ fn trials(kind: Kind, config: &Config) -> Vec<Trial> {
                 dimension: *dimension,
                 ..config.clone()
             },
+            taught: true,
             value: Some(dimension.to_string()),
             paper: Some(*val),
         });
@@ -137,10 +183,38 @@ fn trials(kind: Kind, config: &Config) -> Vec<Trial> {
             pictures_share: share * config.pictures_share,
             ..config.clone()
         },
+        taught: true,
         value: None,
         paper: None,
     });
     values.collect()
+}
+
+/// The config without anything but triplets, and what it has beside them added bit by bit.
+fn by_losses(config: &Config) -> Vec<Trial> {
+    let bare = Config {
+        softmax: None,
+        augment: Augment::NOTHING,
+        ..config.clone()
+    };
+    let softmax = Config {
+        softmax: config.softmax,
+        ..bare.clone()
+    };
+    let rows = [
+        ("triplets", "triplets alone", bare, false),
+        ("softmax", "+ margin softmax", softmax.clone(), false),
+        ("teacher", "+ a teacher", softmax, true),
+        ("varied", "+ varied pictures", config.clone(), true),
+    ];
+    let trial = |(name, value, config, taught): (&str, &str, Config, bool)| Trial {
+        name: format!("losses-{name}"),
+        config,
+        taught,
+        value: Some(value.to_owned()),
+        paper: None,
+    };
+    rows.map(trial).into()
 }
 
 /// Whether a run that is there already is the one that the study asks for.
@@ -155,6 +229,8 @@ fn fits(folder: &Path, trial: &Trial, origin: &Origin) -> anyhow::Result<()> {
         Some("data")
     } else if begun.validate != origin.validate {
         Some("LFW's folder")
+    } else if begun.teacher != origin.teacher {
+        Some("teacher")
     } else {
         None
     };
@@ -269,6 +345,18 @@ fn study(
          test list, the threshold chosen on as many of its training list. ± is the standard error \
          over pairs; how far another seed moves a row is not measured."
     ));
+    if kind == Kind::Losses {
+        about.push(
+            "Each row has what the one above it has, and one thing more. Pictures are cut out by the same \
+             crop; varied: mirrored, moved, brightened and so on, as the config says."
+                .to_owned(),
+        );
+        return Study {
+            study: kind,
+            about,
+            rows,
+        };
+    }
     about.push(format!(
         "The paper's column, {paper}. Other data, another network, another measure: compare the \
          course, not the height."
@@ -359,9 +447,20 @@ mod tests {
         // Shares of what the config itself asks for.
         let share = trials(Kind::Pictures, &config)[0].config.pictures_share;
         assert_eq!(share, 0.0625);
+        let losses = [
+            "losses-triplets",
+            "losses-softmax",
+            "losses-teacher",
+            "losses-varied",
+        ];
+        assert_eq!(names(Kind::Losses), losses);
+        // The last has all of the config.
+        let last = trials(Kind::Losses, &config).pop().unwrap();
+        assert!(last.taught && last.config == config);
         for trial in [
             trials(Kind::Dimension, &config),
             trials(Kind::Pictures, &config),
+            trials(Kind::Losses, &config),
         ]
         .concat()
         {

@@ -65,9 +65,10 @@ fn frozen_layers_stay_and_the_others_move() {
     let config: Config = toml::from_str(&text).unwrap();
     let graph = network::build(&config.spec()).unwrap();
     let first = Weights::initialize(&graph, config.seed);
-    let network = || Network::new(graph.clone(), &first, Device::Cpu).unwrap();
-    assert!(network().with_frozen("stage9").is_none());
-    let frozen = network().with_frozen("stage2").unwrap();
+    // Parts of a name count whole: stage is none of stage2.
+    assert!(graph.nodes_up_to("stage9").is_none() && graph.nodes_up_to("stage").is_none());
+    let network = Network::new(graph.clone(), &first, Device::Cpu).unwrap();
+    let frozen = network.with_frozen(graph.nodes_up_to("stage2").unwrap());
     let mut learner = Learner::new(frozen, None, config);
     step(&mut learner, &noise()).unwrap();
     let last = graph
@@ -84,6 +85,38 @@ fn frozen_layers_stay_and_the_others_move() {
         }
     }
     assert!(stayed > 0 && moved > 50, "{stayed} stayed, {moved} moved");
+}
+
+#[test]
+fn kept_statistics_stay_and_embeddings_are_those_of_inference() {
+    let text = toml::to_string(&config(BATCH))
+        .unwrap()
+        .replace("nn4", "mobilefacenet");
+    let config: Config = toml::from_str(&text).unwrap();
+    let graph = network::build(&config.spec()).unwrap();
+    // Statistics as training leaves them, not the zeros and ones of the beginning.
+    let mut lively = learner(&config);
+    step(&mut lively, &noise()).unwrap();
+    let mut first = Weights::default();
+    for (name, tensor) in lively.weights() {
+        first.insert(&name, module::from_torch(&tensor));
+    }
+    let network = || Network::new(graph.clone(), &first, Device::Cpu).unwrap();
+    let expected = network().forward(&noise(), Mode::Inference);
+    let mut learner = Learner::new(network().with_kept_statistics(), None, config);
+    let step = step(&mut learner, &noise()).unwrap();
+    let off = (step.embeddings - expected).abs().max().double_value(&[]);
+    assert!(off < 1e-5, "{off}");
+    let weights = learner.weights();
+    for (node, parameter) in graph.nodes().iter().flat_map(|node| {
+        let parameters = graph.node_parameters(node).into_iter();
+        parameters.map(move |parameter| (node, parameter))
+    }) {
+        let name = format!("{}.{}", node.name, parameter.name);
+        let same = Some(&module::from_torch(&weights[&name])) == first.get(&name);
+        let is_statistic = matches!(parameter.role, Role::Statistic(_));
+        assert!(same == is_statistic, "{name}: same {same}");
+    }
 }
 
 /// Largest difference between the trained tensors of two learners, and how far the first moved.

@@ -12,7 +12,7 @@ use crate::weights::{Weights, WeightsError};
 /// Added to the diagonal of least squares, as a share of its mean.
 const RIDGE: f64 = 1e-4;
 
-/// A batch normalization as y = x * factor + summand, f64 [channels] each.
+/// A batch normalization as y = x * factor + summand, f64 `[channels]` each.
 pub(super) struct Norm {
     pub(super) factor: Tensor,
     summand: Tensor,
@@ -72,8 +72,8 @@ impl<'a> Fit<'a> {
         faces: &Tensor,
         plan: &'a Plan,
         seen: &'a Seen,
-    ) -> Result<Self, WeightsError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             full,
             slim,
             plan,
@@ -81,23 +81,17 @@ impl<'a> Fit<'a> {
             weights: Weights::initialize(slim, 0),
             state: faces.split(BATCH, 0),
             node: 0,
-        })
+        }
     }
 
     pub(super) fn run(mut self) -> Result<Weights, WeightsError> {
-        let stem = ["stem.weight", "stem.prelu.slope"];
-        let parts = ["weight", "bias", "running_mean", "running_var"];
-        let parts = parts.map(|part| format!("stem.norm.{part}"));
-        for name in stem.into_iter().chain(parts.iter().map(String::as_str)) {
-            if let Some(tensor) = self.full.get(name) {
+        for (name, tensor) in self.full.iter() {
+            if name.starts_with("stem.") {
                 self.weights.insert(name, tensor.clone());
             }
         }
-        let stem = self
-            .weights
-            .get("stem.weight")
-            .map_or(0, |tensor| tensor.extents[0]);
-        let mut entering = Tensor::arange(stem as i64, (Kind::Int64, Device::Cpu));
+        let stem = tensor(&self.weights, "stem.weight").size()[0];
+        let mut entering = Tensor::arange(stem, (Kind::Int64, Device::Cpu));
         for mix in mixes(self.slim) {
             let leaving = Tensor::from_slice(&self.plan.kept[&mix]);
             self.filter(&mix.replace(".mix", ".filter"), &entering)?;
@@ -113,12 +107,11 @@ impl<'a> Fit<'a> {
         Network::new(self.slim.clone(), &self.weights, Device::Cpu)
     }
 
-    /// The output of that layer for each batch of faces; remembered from where maps are small.
-    fn outputs(&mut self, layer: &str) -> Result<Vec<Tensor>, WeightsError> {
+    /// The output of that layer for each batch of faces.
+    fn outputs(&self, layer: &str) -> Result<Vec<Tensor>, WeightsError> {
         let (network, to) = (self.network()?, position(self.slim, layer));
         let advance = |x: &Tensor| network.advance(self.node, to, x);
-        let outputs: Vec<Tensor> = self.state.iter().map(advance).collect();
-        Ok(outputs)
+        Ok(self.state.iter().map(advance).collect())
     }
 
     /// Goes on from behind that layer from now on, if what it gives is not much more than a face.
@@ -139,17 +132,17 @@ impl<'a> Fit<'a> {
             let kept = tensor(self.full, &name).index_select(0, channels);
             put(&mut self.weights, &name, &kept);
         }
-        let (mut count, mut sum, mut squares) = (0.0, Tensor::from(0.0), Tensor::from(0.0));
+        let zeros = || Tensor::zeros(channels.size(), (Kind::Double, Device::Cpu));
+        let (mut count, mut sum, mut squares) = (0.0, zeros(), zeros());
         let (network, to) = (self.network()?, position(self.slim, name));
         for state in &self.state {
             let maps = network.advance(self.node, to, state);
             let over = [0i64, 2, 3];
             count += (maps.numel() / maps.size()[1] as usize) as f64;
-            sum = sum + maps.sum_dim_intlist(over.as_slice(), false, Kind::Double);
-            squares = squares
-                + maps
-                    .square()
-                    .sum_dim_intlist(over.as_slice(), false, Kind::Double);
+            sum += maps.sum_dim_intlist(over.as_slice(), false, Kind::Double);
+            squares += maps
+                .square()
+                .sum_dim_intlist(over.as_slice(), false, Kind::Double);
         }
         let mean = sum / count;
         let variance = squares / count - mean.square();
@@ -210,7 +203,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Least squares from what the narrower network has in `source` to what is wanted.
-    fn fitted(&mut self, source: &str, wanted: &Tensor) -> Result<Fitted, WeightsError> {
+    fn fitted(&self, source: &str, wanted: &Tensor) -> Result<Fitted, WeightsError> {
         let outputs = self.outputs(source)?;
         let samples: Vec<Tensor> = (outputs.iter().enumerate())
             .map(|(batch, maps)| pixels(maps, batch))
@@ -253,7 +246,7 @@ impl<'a> Fit<'a> {
 struct Fitted {
     /// f64 [outputs, inputs].
     weight: Tensor,
-    /// f64 [outputs].
+    /// f64 `[outputs]`.
     offset: Tensor,
     /// Mean of weight * x.
     mean: Tensor,

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 /// First and second moments of samples: f64, of [samples, values].
 #[derive(Debug)]
 pub(super) struct Moments {
-    /// f64 [values].
+    /// f64 `[values]`.
     pub(super) mean: Tensor,
     /// f64 [values, other values].
     pub(super) covariance: Tensor,
@@ -70,7 +70,7 @@ pub(super) fn columns(x: &Tensor, y: &Tensor, count: usize) -> (Vec<i64>, f64) {
 /// The directions of the maps that a linear layer reads by which its output is told best.
 #[derive(Debug)]
 pub(super) struct Directions {
-    /// f64 [channels]: what is taken from each pixel first.
+    /// f64 `[channels]`: what is taken from each pixel first.
     pub(super) mean: Tensor,
     /// f64 [count, channels]: to values of unit variance.
     pub(super) project: Tensor,
