@@ -173,7 +173,7 @@ impl Network {
                 let (weight, bias) = self.merged_weights(index, self.merged[&index]);
                 let biased = Op::Conv(Conv {
                     bias: true,
-                    ..conv.clone()
+                    ..*conv
                 });
                 let rounded =
                     |name: &str| self.rounded(if name == "bias" { &bias } else { &weight });
