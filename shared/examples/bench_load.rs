@@ -122,7 +122,7 @@ struct UnsyncedFile(File);
 
 impl Storage for Unsynced {
     type File = UnsyncedFile;
-    type Lock = File;
+    type Lock = <Disk as Storage>::Lock;
 
     fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
         Disk.read(path, most)
@@ -145,7 +145,7 @@ impl Storage for Unsynced {
     fn sync_folder(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
-    fn lock(&self, path: &Path) -> io::Result<File> {
+    fn lock(&self, path: &Path) -> io::Result<Self::Lock> {
         Disk.lock(path)
     }
 }
