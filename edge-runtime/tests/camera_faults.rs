@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::io::Cursor;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use edge_runtime::camera::FAULT_KINDS;
 use edge_runtime::camera::feed::{Clock, Feed, FeedState, Steps};
@@ -184,7 +184,7 @@ impl Opener for FaultyOpener {
 
 #[test]
 fn ten_thousand_faulty_frames() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let time = Time::default();
     time.advance(1_000_000);
     let script = Arc::new(Mutex::new(Vec::new()));
@@ -347,13 +347,33 @@ impl Opener for Socket {
     }
 }
 
-/// Open descriptors, and capture threads; the test program's own threads come and go.
-fn held() -> (usize, usize) {
-    let entries = |path: &str| std::fs::read_dir(path).unwrap().flatten();
-    let capturing = entries("/proc/self/task")
+/// Open descriptors of this program.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Its capture threads; the test program's own threads come and go.
+fn capturing() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    tasks
         .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
-        .filter(|name| name.trim() == "camera");
-    (entries("/proc/self/fd").count(), capturing.count())
+        .filter(|name| name.trim() == "camera")
+        .count()
+}
+
+/// Fails unless as many descriptors are open as before and no thread captures. A thread that was joined
+/// is listed a moment longer: the kernel wakes who waits for it before it takes it off the list.
+fn assert_nothing_stayed(open_before: usize) {
+    let until = Instant::now() + Duration::from_secs(5);
+    while capturing() > 0 && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert_eq!((descriptors(), capturing()), (open_before, 0));
+}
+
+/// One test at a time, for they count what the process holds; one that failed lets the others go on.
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn take_all(time: &Time, feed: &Feed, steps: &mut Steps, last: &mut Option<u64>) {
@@ -365,7 +385,7 @@ fn take_all(time: &Time, feed: &Feed, steps: &mut Steps, last: &mut Option<u64>)
 
 #[test]
 fn a_thousand_unplugs() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let time = Time::default();
     time.advance(1_000_000);
     let back_at = Arc::new(AtomicU64::new(0));
@@ -380,7 +400,7 @@ fn a_thousand_unplugs() {
     while feed.status().state != FeedState::Running {
         take_all(&time, &feed, &mut steps, &mut last);
     }
-    let before = held();
+    let before = descriptors();
     let (mut recoveries, mut noticed) = (Vec::new(), Vec::new());
     for _ in 0..1000 {
         while feed.status().state == FeedState::Running {
@@ -405,15 +425,15 @@ fn a_thousand_unplugs() {
     );
     assert!(p99 < 2000, "{p99} ms");
     assert!(noticed[999] < 1000, "{} ms", noticed[999]);
-    assert_eq!(held(), before);
+    assert_nothing_stayed(before);
     assert!(feed.counts().recovered >= 1000);
     assert!(feed.counts().opened >= 1001);
 }
 
 #[test]
 fn threads_end_and_nothing_stays_open() {
-    let _alone = ALONE.lock().unwrap();
-    let before = held();
+    let _alone = alone();
+    let before = descriptors();
     for number in 0..200 {
         let time = Time::default();
         time.advance(1_000_000);
@@ -429,5 +449,5 @@ fn threads_end_and_nothing_stays_open() {
             feed.stop();
         }
     }
-    assert_eq!(held(), before);
+    assert_nothing_stayed(before);
 }
