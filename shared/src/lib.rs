@@ -36,6 +36,7 @@ pub mod distance;
 #[cfg(feature = "inference")]
 pub mod embedder;
 pub mod embedding;
+pub mod file_lock;
 pub mod frame;
 pub mod gallery;
 pub mod gallery_size;

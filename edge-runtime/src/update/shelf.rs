@@ -1,11 +1,12 @@
 //! Where installed models lie: their folders, which one is in use and which one was, and the record of serials.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shared::file_lock::FileLock;
 
 use super::archive::MANIFEST;
 use super::config::read_start;
@@ -179,7 +180,7 @@ fn leads_nowhere(folder: &Path, label: &Label) -> UpdateError {
 pub(super) struct Shelf<'a> {
     folder: PathBuf,
     disk: &'a dyn Disk,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl<'a> Shelf<'a> {
@@ -200,23 +201,12 @@ impl<'a> Shelf<'a> {
                 .map_err(failed(folder))?;
         }
         let path = folder.join(LOCK);
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(UpdateError::Held {
-                    folder: folder.to_owned(),
-                });
-            }
-            Err(fs::TryLockError::Error(source)) => return Err(failed(&path)(source)),
-        }
+        let lock = FileLock::take(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => UpdateError::Held {
+                folder: folder.to_owned(),
+            },
+            _ => failed(&path)(error),
+        })?;
         let shelf = Self {
             folder: folder.to_owned(),
             disk,

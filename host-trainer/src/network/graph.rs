@@ -212,6 +212,19 @@ impl LayerGraph {
         self.nodes.iter().any(|node| node.op == Op::BatchNorm)
     }
 
+    /// The index of the layer that `node` can be folded into, if it is a batch normalization and that
+    /// layer's only reader.
+    pub fn foldable_input(&self, node: &Node) -> Option<usize> {
+        if node.op != Op::BatchNorm {
+            return None;
+        }
+        let id = *node.inputs.first()?;
+        let linear = matches!(self.node(id).op, Op::Conv(_) | Op::Linear { .. });
+        let reads = |other: &Node| other.inputs.iter().filter(|input| **input == id).count();
+        let readers: usize = self.nodes.iter().map(reads).sum();
+        (linear && readers == 1).then_some(id.index())
+    }
+
     /// Whether any layer drops values at random in training.
     pub fn has_dropout(&self) -> bool {
         let drops = |node: &Node| matches!(node.op, Op::Dropout { .. });

@@ -106,6 +106,34 @@ pub enum Op {
 }
 
 impl Op {
+    /// The same layer with a bias, if it is one that may have one.
+    pub fn with_bias(&self) -> Op {
+        match self {
+            Op::Conv(conv) => Op::Conv(Conv {
+                bias: true,
+                ..*conv
+            }),
+            Op::Linear { out, .. } => Op::Linear {
+                out: *out,
+                bias: true,
+            },
+            Op::Face(_)
+            | Op::Maxout { .. }
+            | Op::BatchNorm
+            | Op::Lrn(_)
+            | Op::Relu
+            | Op::PRelu
+            | Op::MaxPool(_)
+            | Op::L2Pool(_)
+            | Op::GlobalAveragePool
+            | Op::Concat
+            | Op::Add
+            | Op::Flatten
+            | Op::Dropout { .. }
+            | Op::L2Normalize => self.clone(),
+        }
+    }
+
     /// The operator's name as printed.
     pub fn name(&self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@
 //! worked out in f64 and rounded once.
 
 use crate::network::graph::{LayerGraph, Node, NodeId};
-use crate::network::op::{BATCH_NORM_EPSILON, Conv, Op};
+use crate::network::op::BATCH_NORM_EPSILON;
 use crate::network::shape::ShapeError;
 use crate::weights::{Tensor, Weights};
 
@@ -57,7 +57,7 @@ pub(super) fn fold_batch_norm(
     let mut tensors = Weights::default();
     let mut ids: Vec<NodeId> = vec![folded.face()];
     for (index, node) in graph.nodes().iter().enumerate().skip(1) {
-        if foldable_input(graph, node).is_some() {
+        if graph.foldable_input(node).is_some() {
             // Its work is done by the layer it reads.
             ids.push(ids[node.inputs[0].index()]);
             continue;
@@ -66,7 +66,7 @@ pub(super) fn fold_batch_norm(
         let norm = graph
             .nodes()
             .iter()
-            .find(|reader| foldable_input(graph, reader) == Some(index));
+            .find(|reader| graph.foldable_input(reader) == Some(index));
         let op = match norm {
             Some(norm) => {
                 scale_layer(
@@ -75,7 +75,7 @@ pub(super) fn fold_batch_norm(
                     weights,
                     &mut tensors,
                 );
-                with_bias(&node.op)
+                node.op.with_bias()
             }
             None => {
                 copy(graph, node, weights, &mut tensors);
@@ -85,47 +85,6 @@ pub(super) fn fold_batch_norm(
         ids.push(folded.push(&node.name, op, &inputs)?);
     }
     Ok((folded, tensors))
-}
-
-/// The index of the layer that `node` can be folded into, if it is a batch normalization and that
-/// layer's only reader.
-fn foldable_input(graph: &LayerGraph, node: &Node) -> Option<usize> {
-    if node.op != Op::BatchNorm {
-        return None;
-    }
-    let id = *node.inputs.first()?;
-    let linear = matches!(graph.node(id).op, Op::Conv(_) | Op::Linear { .. });
-    let reads = |other: &Node| other.inputs.iter().filter(|input| **input == id).count();
-    let readers: usize = graph.nodes().iter().map(reads).sum();
-    (linear && readers == 1).then_some(id.index())
-}
-
-/// The layer with a bias.
-fn with_bias(op: &Op) -> Op {
-    match op {
-        Op::Conv(conv) => Op::Conv(Conv {
-            bias: true,
-            ..*conv
-        }),
-        Op::Linear { out, .. } => Op::Linear {
-            out: *out,
-            bias: true,
-        },
-        Op::Face(_)
-        | Op::Maxout { .. }
-        | Op::BatchNorm
-        | Op::Lrn(_)
-        | Op::Relu
-        | Op::PRelu
-        | Op::MaxPool(_)
-        | Op::L2Pool(_)
-        | Op::GlobalAveragePool
-        | Op::Concat
-        | Op::Add
-        | Op::Flatten
-        | Op::Dropout { .. }
-        | Op::L2Normalize => op.clone(),
-    }
 }
 
 /// Puts the layer's weight and bias, scaled and shifted, into `tensors`.

@@ -50,10 +50,9 @@ impl Stepper {
         let side = i64::from(graph.side_px()?);
         let weights = Weights::initialize(&graph, config.seed);
         let device = device::pick(config.device)?;
-        let mut network = Network::new(graph, &weights, device)?.with_precision(config.precision);
-        if config.keep_statistics {
-            network = network.with_kept_statistics();
-        }
+        let network = Network::new(graph, &weights, device)?
+            .with_precision(config.precision)
+            .with_kept_statistics(config.keep_statistics);
         let count = config.batch.identities * config.batch.per_identity;
         let centers = config.softmax.map(|_| {
             let extents = [config.batch.identities, config.dimension];

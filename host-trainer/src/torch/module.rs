@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::operator::{self, KIND, Mode};
 use crate::config::Precision;
 use crate::network::graph::{LayerGraph, Node};
-use crate::network::op::{BATCH_NORM_EPSILON, Conv, Op, Padding, Role};
+use crate::network::op::{BATCH_NORM_EPSILON, Op, Padding, Role};
 use crate::weights::{self, Weights, WeightsError};
 
 /// A network on a device.
@@ -21,8 +21,8 @@ pub struct Network {
     frozen: usize,
     /// Whether batch normalization goes by running statistics in training, too.
     keeps_statistics: bool,
-    /// Then: convolutions that also do what the batch normalization after them would, and that one.
-    merged: BTreeMap<usize, usize>,
+    /// Then: layers that also do what the batch normalization after them would, and that one.
+    folded: BTreeMap<usize, usize>,
 }
 
 impl Network {
@@ -49,7 +49,7 @@ impl Network {
             precision: Precision::F32,
             frozen: 1,
             keeps_statistics: false,
-            merged: BTreeMap::new(),
+            folded: BTreeMap::new(),
         })
     }
 
@@ -70,29 +70,16 @@ impl Network {
         self
     }
 
-    /// The same network, whose batch normalization goes by the statistics it has: training leaves them
-    /// as they are. Where a convolution comes before, its weights are scaled instead of its maps,
-    /// which spares two ways over them; gradients are those of the two.
+    /// The same network, whose batch normalization goes by the statistics it has, if `kept`: training
+    /// leaves them as they are. What it can be folded into has its weights scaled instead of its
+    /// maps, which spares two ways over them; gradients are those of the two.
     #[must_use]
-    pub fn with_kept_statistics(mut self) -> Self {
-        let nodes = self.graph.nodes();
-        let reads = |index: usize| {
-            nodes
-                .iter()
-                .flat_map(|node| &node.inputs)
-                .filter(|id| id.index() == index)
-                .count()
-        };
-        self.merged = nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.op == Op::BatchNorm)
-            .map(|(index, node)| (node.inputs[0].index(), index))
-            .filter(|&(from, _)| {
-                matches!(&nodes[from].op, Op::Conv(conv) if !conv.bias) && reads(from) == 1
-            })
-            .collect();
-        self.keeps_statistics = true;
+    pub fn with_kept_statistics(mut self, kept: bool) -> Self {
+        self.keeps_statistics = kept;
+        let nodes = self.graph.nodes().iter().enumerate();
+        let folded =
+            nodes.filter_map(|(norm, node)| Some((self.graph.foldable_input(node)?, norm)));
+        self.folded = folded.filter(|_| kept).collect();
         self
     }
 
@@ -168,18 +155,13 @@ impl Network {
     fn apply(&self, index: usize, inputs: &[&Tensor], mode: Mode) -> Tensor {
         let node = &self.graph.nodes()[index];
         let tensor = |name: &str| self.tensor(index, name);
+        if let Some(&norm) = self.folded.get(&index) {
+            let (weight, bias) = self.folded_weights(index, norm);
+            let rounded = |name: &str| self.rounded(if name == "bias" { &bias } else { &weight });
+            return operator::apply(&node.op.with_bias(), inputs, rounded, mode);
+        }
         match &node.op {
-            Op::Conv(conv) if self.merged.contains_key(&index) => {
-                let (weight, bias) = self.merged_weights(index, self.merged[&index]);
-                let biased = Op::Conv(Conv {
-                    bias: true,
-                    ..*conv
-                });
-                let rounded =
-                    |name: &str| self.rounded(if name == "bias" { &bias } else { &weight });
-                operator::apply(&biased, inputs, rounded, mode)
-            }
-            Op::BatchNorm if self.merged.values().any(|merged| *merged == index) => {
+            Op::BatchNorm if self.folded.get(&node.inputs[0].index()) == Some(&index) => {
                 inputs[0].shallow_clone()
             }
             // Its own numbers stay f32: libtorch normalizes bf16 by them without a cast.
@@ -205,16 +187,21 @@ impl Network {
         &self.tensors[&format!("{}.{name}", self.graph.nodes()[index].name)]
     }
 
-    /// Weight and bias with which a convolution does what batch normalization does after it.
-    fn merged_weights(&self, convolution: usize, norm: usize) -> (Tensor, Tensor) {
+    /// Weight and bias with which a layer does what batch normalization does after it.
+    fn folded_weights(&self, layer: usize, norm: usize) -> (Tensor, Tensor) {
         let of_norm = |name: &str| self.tensor(norm, name);
         let deviation = (of_norm("running_var") + f64::from(BATCH_NORM_EPSILON)).sqrt();
-        let factor = of_norm("weight") / deviation;
-        let bias = of_norm("bias") - of_norm("running_mean") * &factor;
-        (
-            self.tensor(convolution, "weight") * factor.view([-1, 1, 1, 1]),
-            bias,
-        )
+        let scale = of_norm("weight") / deviation;
+        let bias = format!("{}.bias", self.graph.nodes()[layer].name);
+        let centered = match self.tensors.get(&bias) {
+            Some(bias) => bias - of_norm("running_mean"),
+            None => of_norm("running_mean").neg(),
+        };
+        let shift = of_norm("bias") + centered * &scale;
+        let weight = self.tensor(layer, "weight");
+        let mut rows = vec![1; weight.dim()];
+        rows[0] = -1;
+        (weight * scale.view(rows.as_slice()), shift)
     }
 
     /// A tensor in the kind that activations are computed in; gradients flow back to the f32 one.

@@ -192,12 +192,10 @@ impl<'a> Training<'a> {
         let graph = network::build(&config.spec())?;
         let own_side = graph.side_px()?;
         let frozen = frozen(config, &graph)?;
-        let mut network = Network::new(graph, &job.first, job.device)?
+        let network = Network::new(graph, &job.first, job.device)?
             .with_precision(config.precision)
-            .with_frozen(frozen);
-        if config.keep_statistics {
-            network = network.with_kept_statistics();
-        }
+            .with_frozen(frozen)
+            .with_kept_statistics(config.keep_statistics);
         let centers = config.softmax.map(|_| {
             let extents = [job.dataset.identities.len(), config.dimension];
             learner::first_centers(&job.first, extents, config.seed, job.device)

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use crate::file_lock::FileLock;
+
 /// Where a gallery's files lie.
 ///
 /// A write counts as lasting once the file was synced, a new name once its folder was.
@@ -100,21 +102,9 @@ pub trait StoredFile {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
-/// A lock on the disk, given back when it is dropped.
-#[derive(Debug)]
-pub struct Held(File);
-
-impl Drop for Held {
-    /// Closing is not enough: between fork and exec a child has the file open, too, and with it the lock.
-    fn drop(&mut self) {
-        // What fails here is over with the process.
-        let _ = self.0.unlock();
-    }
-}
-
 impl Storage for Disk {
     type File = File;
-    type Lock = Held;
+    type Lock = FileLock;
 
     fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let file = File::open(path)?;
@@ -170,17 +160,8 @@ impl Storage for Disk {
         Ok(())
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Held> {
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Held(file)),
-            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
+    fn lock(&self, path: &Path) -> io::Result<FileLock> {
+        FileLock::take(path)
     }
 }
 

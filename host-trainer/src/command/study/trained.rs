@@ -316,14 +316,15 @@ fn study(
         None => format!("{} steps", config.steps),
     };
     let paper = match kind {
-        Kind::Dimension => {
+        Kind::Losses => None,
+        Kind::Dimension => Some(
             "its Table 5: NN1 on a private hold-out, trained on 100-200 million private pictures, \
-             ± its standard error over five splits"
-        }
-        _ => {
+             ± its standard error over five splits",
+        ),
+        _ => Some(
             "its Table 6: a network as NN4 (96x96) after 700 hours on private pictures; its rows \
-             stand below ours, for no run here comes near their number"
-        }
+             stand below ours, for no run here comes near their number",
+        ),
     };
     let mut about = vec![format!(
         "{} ({}), trained anew for each row, {budget} each, on at most {} pictures of {}; seed {}.",
@@ -351,16 +352,13 @@ fn study(
              crop; varied: mirrored, moved, brightened and so on, as the config says."
                 .to_owned(),
         );
-        return Study {
-            study: kind,
-            about,
-            rows,
-        };
     }
-    about.push(format!(
-        "The paper's column, {paper}. Other data, another network, another measure: compare the \
-         course, not the height."
-    ));
+    about.extend(paper.map(|paper| {
+        format!(
+            "The paper's column, {paper}. Other data, another network, another measure: compare \
+             the course, not the height."
+        )
+    }));
     Study {
         study: kind,
         about,

@@ -103,7 +103,7 @@ fn kept_statistics_stay_and_embeddings_are_those_of_inference() {
     }
     let network = || Network::new(graph.clone(), &first, Device::Cpu).unwrap();
     let expected = network().forward(&noise(), Mode::Inference);
-    let mut learner = Learner::new(network().with_kept_statistics(), None, config);
+    let mut learner = Learner::new(network().with_kept_statistics(true), None, config);
     let step = step(&mut learner, &noise()).unwrap();
     let off = (step.embeddings - expected).abs().max().double_value(&[]);
     assert!(off < 1e-5, "{off}");

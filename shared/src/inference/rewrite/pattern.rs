@@ -209,10 +209,10 @@ fn with_activation(model: &TypedModel, group: &mut Group) -> TractResult<()> {
 fn chosen(model: &TypedModel, group: &Group) -> TractResult<Option<(Vec<usize>, usize, Numbers)>> {
     let x = OutletId::new(group.end, 0);
     let readers = readers(model, x);
-    let find = |is: fn(&TypedNode) -> bool| {
-        let mut found = readers.iter().copied().filter(|&id| is(model.node(id)));
-        found.next().filter(|_| readers.len() == 3)
-    };
+    if readers.len() != 3 {
+        return Ok(None);
+    }
+    let find = |is: fn(&TypedNode) -> bool| readers.iter().copied().find(|&id| is(model.node(id)));
     let (Some(test), Some(sloped), Some(end)) = (
         find(is_greater),
         find(is_multiply),
@@ -425,6 +425,14 @@ pub(super) fn constant(model: &TypedModel, outlet: OutletId) -> TractResult<Opti
     Ok(value.map(|mut values| values.remove(0).into_arc_tensor()))
 }
 
+/// [`constant`], where there is an outlet at all.
+fn known(model: &TypedModel, outlet: Option<OutletId>) -> TractResult<Option<Arc<Tensor>>> {
+    match outlet {
+        Some(outlet) => constant(model, outlet),
+        None => Ok(None),
+    }
+}
+
 /// A number for every channel of pictures, which they have along their second axis, where the outlet
 /// is a constant that says so.
 fn of_channels(
@@ -432,10 +440,7 @@ fn of_channels(
     outlet: Option<OutletId>,
     channels: usize,
 ) -> TractResult<Option<Numbers>> {
-    let tensor = match outlet {
-        Some(outlet) => constant(model, outlet)?,
-        None => None,
-    };
+    let tensor = known(model, outlet)?;
     let shaped = |tensor: &&Arc<Tensor>| {
         tensor.datum_type() == f32::datum_type()
             && (tensor.len() == 1 || tensor.shape() == [1, channels, 1, 1])
@@ -489,10 +494,7 @@ fn other_input(model: &TypedModel, node: usize, one: OutletId) -> Option<OutletI
 }
 
 fn is_zero(model: &TypedModel, outlet: Option<OutletId>) -> TractResult<bool> {
-    let tensor = match outlet {
-        Some(outlet) => constant(model, outlet)?,
-        None => None,
-    };
+    let tensor = known(model, outlet)?;
     Ok(tensor.is_some_and(|tensor| {
         numbers(&tensor).is_ok_and(|numbers| numbers.iter().all(|&number| number == 0.0))
     }))
