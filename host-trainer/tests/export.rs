@@ -82,6 +82,12 @@ fn weights_become_a_model_that_is_replaced_only_by_force() {
     let second = Embedder::load(&manifest).unwrap();
     assert_ne!(second.manifest().model_id(), first.model_id());
     assert_eq!(names(&models), ["trial.md", "trial.onnx", "trial.toml"]);
+
+    let untrained = [&["--untrained", "1", "--force"], &arguments[2..]].concat();
+    let output = export(&untrained, &models);
+    assert!(output.status.success(), "{}", said(&output));
+    let again = Embedder::load(&manifest).unwrap();
+    assert_eq!(again.manifest().model_id(), first.model_id());
 }
 
 #[test]

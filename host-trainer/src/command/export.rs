@@ -32,24 +32,32 @@ const LICENCE: &str =
 )]
 pub struct Arguments {
     /// A run's folder
-    #[arg(long, required_unless_present = "weights", conflicts_with = "weights")]
+    #[arg(long, required_unless_present_any = ["weights", "untrained"])]
     run: Option<PathBuf>,
     /// Which of the run's checkpoints: last, best (by validation), or step-000200
-    #[arg(long, default_value = "last", conflicts_with = "weights")]
+    #[arg(long, default_value = "last", conflicts_with_all = ["weights", "untrained"])]
     checkpoint: String,
     /// Weights without a run, in safetensors
-    #[arg(long, requires = "network")]
+    #[arg(long, requires = "network", conflicts_with = "run")]
     weights: Option<PathBuf>,
-    /// Network of --weights, such as nn4; `usher-train describe --all` lists them
+    /// Weights as before training, drawn by this seed: to time a network before there are others
+    #[arg(
+        long,
+        value_name = "SEED",
+        requires = "network",
+        conflicts_with_all = ["run", "weights"]
+    )]
+    untrained: Option<u64>,
+    /// Network of --weights or --untrained, such as nn4; `usher-train describe --all` lists them
     #[arg(long, conflicts_with = "run")]
     network: Option<String>,
-    /// Values in an embedding of --weights
+    /// Values in an embedding of that network
     #[arg(long, default_value_t = DEFAULT_DIMENSION, conflicts_with = "run")]
     dimension: usize,
-    /// Factor of the channels of --weights
+    /// Factor of the channels of that network
     #[arg(long, default_value_t = 1.0, conflicts_with = "run")]
     width: f64,
-    /// Whether --weights have batch normalization [default: as the network's paper has it]
+    /// Whether that network has batch normalization [default: as the network's paper has it]
     #[arg(long, conflicts_with = "run")]
     batch_norm: Option<bool>,
     /// Name of the model and of its files
@@ -79,21 +87,10 @@ struct Trained {
 /// weights say; then no file of that name is touched.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let files = ModelFiles::new(&arguments.models, &arguments.name, arguments.force)?;
-    let trained = match (&arguments.run, &arguments.weights, &arguments.network) {
-        (Some(run), _, _) => from_run(run, &arguments.checkpoint)?,
-        (None, Some(weights), Some(network)) => Trained {
-            graph: network::build(&Spec {
-                name: network.clone(),
-                dimension: arguments.dimension,
-                batch_norm: arguments.batch_norm,
-                width: arguments.width,
-            })?,
-            weights: Weights::read(weights)?,
-            data: Vec::new(),
-            stages: Vec::new(),
-            checkpoint: "last".to_owned(),
-        },
-        _ => bail!("expected --run, or --weights and --network"),
+    let trained = match (&arguments.run, &arguments.network) {
+        (Some(run), _) => from_run(run, &arguments.checkpoint)?,
+        (None, Some(network)) => without_run(arguments, network)?,
+        (None, None) => bail!("expected --run, or --network with --weights or --untrained"),
     };
     let bytes = onnx::model(&trained.graph, &trained.weights)?;
     let manifest = manifest(&trained, &arguments.name, &bytes)?;
@@ -110,6 +107,27 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         files.manifest().display()
     );
     Ok(())
+}
+
+fn without_run(arguments: &Arguments, network: &str) -> anyhow::Result<Trained> {
+    let graph = network::build(&Spec {
+        name: network.to_owned(),
+        dimension: arguments.dimension,
+        batch_norm: arguments.batch_norm,
+        width: arguments.width,
+    })?;
+    let weights = match (&arguments.weights, arguments.untrained) {
+        (Some(weights), _) => Weights::read(weights)?,
+        (None, Some(seed)) => Weights::initialize(&graph, seed),
+        (None, None) => bail!("expected --weights or --untrained beside --network"),
+    };
+    Ok(Trained {
+        graph,
+        weights,
+        data: Vec::new(),
+        stages: Vec::new(),
+        checkpoint: "last".to_owned(),
+    })
 }
 
 fn from_run(folder: &Path, checkpoint: &str) -> anyhow::Result<Trained> {
