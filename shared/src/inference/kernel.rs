@@ -41,6 +41,20 @@ macro_rules! entry_points {
             // SAFETY: the caller's contract.
             unsafe { pool::sum::<$vector>(work) }
         }
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn spread(work: &mut winograd::Spread<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { winograd::spread::<$vector>(work) }
+        }
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn gather(work: &mut winograd::Gather<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { winograd::gather::<$vector>(work) }
+        }
         pub(super) const LANES: usize = <$vector as Vector>::LANES;
         pub(super) const WIDTH: usize = <$vector as Vector>::WIDTH;
     };
@@ -59,8 +73,10 @@ mod product;
 #[cfg(test)]
 mod tests;
 mod vector;
+mod winograd;
 
 use vector::Vector;
+pub(super) use winograd::Winograd;
 
 /// What is done with a convolution's sum.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -376,6 +392,14 @@ impl Kernel {
             output,
         };
         dispatch!(self, sum, &mut work);
+    }
+
+    fn spread(self, mut work: winograd::Spread<'_>) {
+        dispatch!(self, spread, &mut work);
+    }
+
+    fn gather(self, mut work: winograd::Gather<'_>) {
+        dispatch!(self, gather, &mut work);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::plan::EvalContext;
 
-use super::kernel::{Filter, Grid, Kernel, Mixing};
+use super::kernel::{Filter, Grid, Kernel, Mixing, Winograd};
 use super::memory::Memory;
 
 /// Extents of a batch of pictures.
@@ -73,10 +73,18 @@ macro_rules! operator {
     };
 }
 
+/// How a convolution comes to its sums.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Sums {
+    Plain(Arc<Mixing>),
+    /// The padding is as [`Winograd::padded`] wants it.
+    Winograd(Arc<Winograd>),
+}
+
 /// A convolution that mixes channels, its activation, and a picture added to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Convolution {
-    pub(super) mixing: Arc<Mixing>,
+    pub(super) sums: Sums,
     pub(super) input: Pictures,
     /// The input's channels lie first, as a network's own input has them.
     pub(super) planar: bool,
@@ -97,22 +105,24 @@ impl EvalOp for Convolution {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let pictures = numbers(&inputs[0])?;
         let added = inputs.get(1).map(numbers).transpose()?;
-        let grid = self.grid();
         let each = self.input.numbers();
-        if !self.planar && self.padding == [[0; 2]; 2] {
+        let picture = |i: usize| &pictures[i * each..(i + 1) * each];
+        let (of_sums, of_padded) = self.room();
+        if of_sums + of_padded == 0 {
             return filled(&self.memory, self.output, |i, output| {
-                let picture = &pictures[i * each..(i + 1) * each];
-                self.mixing
-                    .run(grid, picture, part(added, i, output.len()), output);
+                self.sums(picture(i), part(added, i, output.len()), &mut [], output);
             });
         }
-        let mut room = self.memory.take(&[self.padded_numbers()])?;
+        let mut room = self.memory.take(&[of_sums + of_padded])?;
         let mut view = room.try_as_plain_ram_mut()?;
-        let padded = view.as_slice_mut::<f32>()?;
+        let (of_sums, padded) = view.as_slice_mut::<f32>()?.split_at_mut(of_sums);
         let output = filled(&self.memory, self.output, |i, output| {
-            self.pad(&pictures[i * each..(i + 1) * each], padded);
-            self.mixing
-                .run(grid, padded, part(added, i, output.len()), output);
+            let mut input = picture(i);
+            if of_padded > 0 {
+                self.pad(input, padded);
+                input = padded;
+            }
+            self.sums(input, part(added, i, output.len()), of_sums, output);
         })?;
         self.memory.keep(room);
         Ok(output)
@@ -125,6 +135,26 @@ fn part(added: Option<&[f32]>, i: usize, len: usize) -> Option<&[f32]> {
 }
 
 impl Convolution {
+    /// Numbers that the sums need room for, and a picture with zeros around it if it needs any.
+    fn room(&self) -> (usize, usize) {
+        let of_sums = match &self.sums {
+            Sums::Plain(_) => 0,
+            Sums::Winograd(winograd) => winograd.room([self.output.height, self.output.width]),
+        };
+        let as_it_is = !self.planar && self.padding == [[0; 2]; 2];
+        let of_padded = if as_it_is { 0 } else { self.padded_numbers() };
+        (of_sums, of_padded)
+    }
+
+    /// Computes one picture.
+    fn sums(&self, input: &[f32], added: Option<&[f32]>, room: &mut [f32], output: &mut [f32]) {
+        let extents = [self.output.height, self.output.width];
+        match &self.sums {
+            Sums::Plain(mixing) => mixing.run(self.grid(), input, added, output),
+            Sums::Winograd(winograd) => winograd.run(input, extents, added, room, output),
+        }
+    }
+
     fn padded_width(&self) -> usize {
         self.input.width + self.padding[1][0] + self.padding[1][1]
     }

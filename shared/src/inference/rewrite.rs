@@ -19,9 +19,9 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::NearestUpsample;
 use tract_onnx::tract_core::ops::source::TypedSource;
 
-use super::kernel::{Filter, Kernel, Mixing};
+use super::kernel::{Filter, Kernel, Mixing, Winograd};
 use super::memory::Memory;
-use super::operator::{Convolution, Depthwise, Sum};
+use super::operator::{Convolution, Depthwise, Sum, Sums};
 use pattern::{Group, constant, is_add, pictures};
 use siblings::Siblings;
 
@@ -269,21 +269,7 @@ impl Rewriter<'_> {
                 memory: self.memory.clone(),
             })
         } else {
-            Box::new(Convolution {
-                mixing: Arc::new(Mixing::new(
-                    self.kernel,
-                    &pattern::mixing_weights(group)?,
-                    group.bias.as_slice(),
-                    group.activation.clone(),
-                )),
-                input: group.input,
-                planar,
-                kernel: group.kernel,
-                stride: group.stride,
-                padding: group.padding,
-                output: group.output,
-                memory: self.memory.clone(),
-            })
+            Box::new(self.convolution(group, planar)?)
         };
         let mut inputs = tvec![if planar {
             self.as_is(group.from)?
@@ -294,6 +280,42 @@ impl Rewriter<'_> {
             inputs.push(self.last(added)?);
         }
         Ok(self.target.wire_node(name, op, &inputs)?[0])
+    }
+
+    /// A convolution that mixes channels.
+    fn convolution(&self, group: &Group, planar: bool) -> TractResult<Convolution> {
+        let (weights, bias) = (pattern::mixing_weights(group)?, group.bias.as_slice());
+        let activation = group.activation.clone();
+        let extents = [group.output.height, group.output.width];
+        let channels = [group.input.channels, group.output.channels];
+        let mut padding = group.padding;
+        let sums = if group.stride == [1, 1] && Winograd::pays(group.kernel, extents, channels) {
+            let side = group.kernel[0];
+            let lengths = [group.input.height, group.input.width];
+            for axis in [0, 1] {
+                let [before, after] = &mut padding[axis];
+                *after = Winograd::padded(side, extents[axis]) - lengths[axis] - *before;
+            }
+            let winograd = Winograd::new(self.kernel, side, &weights, bias, activation);
+            Sums::Winograd(Arc::new(winograd))
+        } else {
+            Sums::Plain(Arc::new(Mixing::new(
+                self.kernel,
+                &weights,
+                bias,
+                activation,
+            )))
+        };
+        Ok(Convolution {
+            sums,
+            input: group.input,
+            planar,
+            kernel: group.kernel,
+            stride: group.stride,
+            padding,
+            output: group.output,
+            memory: self.memory.clone(),
+        })
     }
 
     /// Wires siblings when the first of their branches comes up.

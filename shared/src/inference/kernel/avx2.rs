@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::vector::Vector;
-use super::{depthwise, pool, product};
+use super::{depthwise, pool, product, winograd};
 
 #[derive(Clone, Copy)]
 struct Eight(__m256);

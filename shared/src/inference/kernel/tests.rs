@@ -100,6 +100,59 @@ fn products_agree_with_plain_sums() {
 }
 
 #[test]
+fn winograd_agrees_with_plain_sums() {
+    let mut draw = ChaCha8Rng::seed_from_u64(83);
+    for shape in 0..SHAPES {
+        let side = [3, 5][shape % 2];
+        let [depth, channels] = [0, 1].map(|_| draw.random_range(1..90));
+        let [rows, columns] = [0, 1].map(|_| draw.random_range(1..15));
+        // Many tiles, too, of which not all are worked at together.
+        let [rows, columns] = match shape {
+            0 | 1 => [70, 90],
+            _ => [rows, columns],
+        };
+        let [height, width] = [rows, columns].map(|len| Winograd::padded(side, len));
+        let input = numbers(&mut draw, height * width * depth);
+        let weights = numbers(&mut draw, side * side * depth * channels);
+        let bias = numbers(&mut draw, channels);
+        let activation = activation(&mut draw, channels);
+        let added = draw
+            .random_bool(0.5)
+            .then(|| numbers(&mut draw, rows * columns * channels));
+        let grid = Grid {
+            rows,
+            columns,
+            pixel: depth,
+            row: width * depth,
+            segments: side,
+            segment: width * depth,
+            depth: side * depth,
+        };
+        let mut plain = vec![f32::NAN; rows * columns * channels];
+        Mixing::new(Kernel::best(), &weights, &bias, activation.clone()).run(
+            grid,
+            &input,
+            added.as_deref(),
+            &mut plain,
+        );
+        let expected: Vec<f64> = plain.iter().map(|number| f64::from(*number)).collect();
+        for kernel in Kernel::of_this_machine() {
+            let winograd = Winograd::new(kernel, side, &weights, &bias, activation.clone());
+            let mut room = vec![f32::NAN; winograd.room([rows, columns])];
+            let mut output = vec![f32::NAN; expected.len()];
+            let extents = [rows, columns];
+            winograd.run(&input, extents, added.as_deref(), &mut room, &mut output);
+            let name = kernel.name();
+            agree(
+                &format!("{name}, {side}, {rows} x {columns}, {depth} to {channels} channels"),
+                &output,
+                &expected,
+            );
+        }
+    }
+}
+
+#[test]
 fn filters_agree_with_plain_sums() {
     let mut draw = ChaCha8Rng::seed_from_u64(82);
     for shape in 0..SHAPES {
