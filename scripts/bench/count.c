@@ -1,4 +1,4 @@
-/* Counts the guest's instructions: a TCG plugin for qemu-user, used by scripts/bench/search_arm.py.
+/* Counts the guest's instructions: a TCG plugin for qemu-user, used by scripts/bench/arm.py.
  *
  * Declares the few functions of QEMU's plugin interface that it needs, as Debian packages no header for them.
  */

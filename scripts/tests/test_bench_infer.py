@@ -36,8 +36,15 @@ class RowsTest(unittest.TestCase):
                 self.assertEqual(len(self.missed(**changes)), 1)
 
     def test_loading_is_judged_of_usher_small_alone(self):
-        other = bench.Network("nn1", Path("nn1.onnx"), (1, 3, 220, 220))
+        other = bench.Network("nn1", Path("nn1.onnx"), (1, 3, 220, 220), 1_537_786_624)
         self.assertEqual(self.missed(other, load=1.0), [])
+
+
+class ArmTest(unittest.TestCase):
+    def test_instructions_are_told_by_the_manifests_multiply_adds(self):
+        table = bench.Table()
+        bench.infer_arm.add_row(table, SMALL, SMALL.multiply_adds / 4, "NEON")
+        self.assertEqual([(row["ours"], row["met"]) for row in table.rows], [("0.250", None)])
 
 
 class NetworksTest(unittest.TestCase):
@@ -50,7 +57,7 @@ class NetworksTest(unittest.TestCase):
             self.skipTest("no models/yunet.onnx; run scripts/setup")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder)
-            (path / "mine.toml").write_text('name = "mine"\nonnx = "mine.onnx"\nnetwork = "nn4"\n[preprocessing]\nside_px = 96\n')
+            (path / "mine.toml").write_text('name = "mine"\nonnx = "mine.onnx"\nmultiply_adds = 9\n[preprocessing]\nside_px = 96\n')
             found = bench.networks([], path)
             chosen = bench.networks(["nn1"], path)
         self.assertEqual(found[0].name, "usher-small")
