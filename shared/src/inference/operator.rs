@@ -334,3 +334,42 @@ impl EvalOp for Sum {
         })
     }
 }
+
+/// Pictures of one size side by side: the channels of the first, then those of the next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Join {
+    /// Channels of each.
+    pub(super) channels: Vec<usize>,
+    pub(super) output: Pictures,
+    pub(super) memory: Memory,
+}
+
+operator!(Join, "UsherJoin");
+
+impl EvalOp for Join {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let Pictures {
+            height,
+            width,
+            channels: all,
+            ..
+        } = self.output;
+        let mut parts = tvec![];
+        for input in &inputs {
+            parts.push(numbers(input)?);
+        }
+        filled(&self.memory, self.output, |i, output| {
+            let mut first = 0;
+            for (input, &channels) in parts.iter().zip(&self.channels) {
+                let each = height * width * channels;
+                let pixels = input[i * each..(i + 1) * each].chunks_exact(channels);
+                for (to, pixel) in output.chunks_exact_mut(all).zip(pixels) {
+                    to[first..first + channels].copy_from_slice(pixel);
+                }
+                first += channels;
+            }
+        })
+    }
+}

@@ -202,8 +202,9 @@ impl Rewriter<'_> {
         } else if node
             .op_as::<TypedConcat>()
             .is_some_and(|concat| concat.axis == 1)
+            && let Some(op) = pattern::join(self.source, node, &self.memory)
         {
-            Box::new(TypedConcat { axis: 3 })
+            Box::new(op)
         } else {
             return Ok(false);
         };

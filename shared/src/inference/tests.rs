@@ -16,6 +16,7 @@ use tract_onnx::tract_core::ops::math::{add, max, min, mul, sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample, Reduce, Reducer, sigmoid};
 
 use super::kernel::Kernel;
+use super::operator::{Convolution, Join, Sums};
 use super::*;
 
 /// Of the largest value of an output, or of what it could be.
@@ -324,7 +325,7 @@ impl Network<'_> {
 #[test]
 fn random_networks_agree() {
     let mut draw = ChaCha8Rng::seed_from_u64(93);
-    let mut ours = 0;
+    let (mut ours, mut by_winograd, mut joined) = (0, 0, 0);
     for network in 0..150 {
         let model = random_network(&mut draw);
         let extents = model
@@ -346,11 +347,13 @@ fn random_networks_agree() {
         let expected = run(model.clone());
         for kernel in Kernel::of_this_machine() {
             let rewritten = rewrite::rewrite(model.clone(), kernel).unwrap();
-            ours += rewritten
-                .nodes()
-                .iter()
-                .filter(|node| node.op.name().starts_with("Usher"))
-                .count();
+            for node in rewritten.nodes() {
+                ours += usize::from(node.op.name().starts_with("Usher"));
+                joined += usize::from(node.op_is::<Join>());
+                let convolution = node.op_as::<Convolution>();
+                let winograd = |it: &Convolution| matches!(it.sums, Sums::Winograd(_));
+                by_winograd += usize::from(convolution.is_some_and(winograd));
+            }
             let found = run(rewritten);
             assert_eq!(found.shape(), expected.shape());
             let [found, expected] = [&found, &expected].map(|value| {
@@ -375,6 +378,8 @@ fn random_networks_agree() {
         }
     }
     assert!(ours > 1500, "{ours} operators of ours");
+    assert!(by_winograd > 20, "{by_winograd} convolutions by Winograd");
+    assert!(joined > 20, "{joined} joins");
 }
 
 #[test]

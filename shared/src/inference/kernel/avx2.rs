@@ -24,6 +24,7 @@ unsafe fn mask(count: usize) -> __m256i {
 unsafe impl Vector for Eight {
     const LANES: usize = 8;
     const WIDTH: usize = 2;
+    const UNROLLED: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -69,6 +70,11 @@ unsafe impl Vector for Eight {
     unsafe fn min(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { _mm256_min_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        // SAFETY: the trait's contract; a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 }
 

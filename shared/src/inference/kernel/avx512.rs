@@ -18,6 +18,7 @@ fn mask(count: usize) -> __mmask16 {
 unsafe impl Vector for Sixteen {
     const LANES: usize = 16;
     const WIDTH: usize = 4;
+    const UNROLLED: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -63,6 +64,11 @@ unsafe impl Vector for Sixteen {
     unsafe fn min(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        // SAFETY: the trait's contract; a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 }
 

@@ -13,6 +13,7 @@ struct Four(float32x4_t);
 unsafe impl Vector for Four {
     const LANES: usize = 4;
     const WIDTH: usize = 4;
+    const UNROLLED: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -67,6 +68,8 @@ unsafe impl Vector for Four {
         // SAFETY: the trait's contract.
         Self(unsafe { vminq_f32(self.0, other.0) })
     }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 }
 
 entry_points!(Four, "neon");

@@ -1,6 +1,6 @@
 //! Max pooling and sums of two pictures: the loops. Vectors lie along the channels.
 
-use super::vector::Vector;
+use super::vector::{Vector, put, some};
 
 /// What max pooling works on, all of it checked by `Kernel::max_pool`.
 pub(super) struct Pool<'a> {
@@ -97,34 +97,6 @@ pub(super) unsafe fn sum<V: Vector>(work: &mut Sum<'_>) {
                 }
                 channel += V::LANES;
             }
-        }
-    }
-}
-
-/// # Safety
-/// As [`Vector::load_part`].
-#[inline(always)]
-unsafe fn some<V: Vector>(from: *const f32, count: usize) -> V {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if count == V::LANES {
-            V::load(from)
-        } else {
-            V::load_part(from, count)
-        }
-    }
-}
-
-/// # Safety
-/// As [`Vector::store_part`].
-#[inline(always)]
-unsafe fn put<V: Vector>(vector: V, to: *mut f32, count: usize) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if count == V::LANES {
-            vector.store(to);
-        } else {
-            vector.store_part(to, count);
         }
     }
 }

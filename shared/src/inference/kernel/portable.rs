@@ -23,6 +23,7 @@ macro_rules! four {
 unsafe impl Vector for Four {
     const LANES: usize = 4;
     const WIDTH: usize = 2;
+    const UNROLLED: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -66,6 +67,8 @@ unsafe impl Vector for Four {
     unsafe fn min(self, other: Self) -> Self {
         four!(|a: f32, b: f32| if a < b { a } else { b }, self, other)
     }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 }
 
 entry_points!(Four);

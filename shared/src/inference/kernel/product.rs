@@ -9,10 +9,13 @@
 )]
 
 use super::vector::Vector;
-use super::{Finish, Ramp};
+use super::{Finish, LINE, Ramp};
 
 /// Numbers of the input that are taken with all channels before the next are: half of a small L2.
 const BLOCK: usize = 32 * 1024;
+/// Lines of weights from the one in work to the one that is fetched: weights are read from far away once,
+/// faster than a processor that only guesses brings them.
+const AHEAD: usize = 32;
 /// Such a block is a multiple of so many pixels, of which all tiles' heights are parts.
 const TOGETHER: usize = 24;
 
@@ -145,6 +148,69 @@ const fn tallest<V: Vector>(vectors: usize) -> usize {
     }
 }
 
+/// Where the next number of each of a tile's pixels lies.
+///
+/// A pointer to every third pixel: processors add once or twice a distance in the load itself, so that
+/// nothing is left to be added up for each number.
+struct Columns {
+    thirds: [*const f32; 4],
+    pixel: usize,
+}
+
+impl Columns {
+    /// From the first pixel's number on.
+    #[inline(always)]
+    fn new(first: *const f32, pixel: usize) -> Columns {
+        let third = |i: usize| first.wrapping_add((3 * i).wrapping_mul(pixel));
+        Columns {
+            thirds: [third(0), third(1), third(2), third(3)],
+            pixel,
+        }
+    }
+
+    #[inline(always)]
+    fn of(&self, pixel: usize) -> *const f32 {
+        self.thirds[pixel / 3].wrapping_add((pixel % 3).wrapping_mul(self.pixel))
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, numbers: usize) {
+        self.thirds = self.thirds.map(|third| third.wrapping_add(numbers));
+    }
+}
+
+/// Adds what the pixels' numbers `ahead` make of their line of weights.
+///
+/// # Safety
+/// Called where V's features are enabled, for numbers and weights that exist.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const W: usize, const P: usize>(
+    sums: &mut [[V; W]; P],
+    at: &Columns,
+    ahead: usize,
+    weights: *const f32,
+) {
+    // SAFETY: the caller's contract; what is prefetched need not exist.
+    unsafe {
+        for j in 0..W {
+            // Once for a cache line.
+            if j * V::LANES % LINE == 0 {
+                V::prefetch(weights.wrapping_add((AHEAD * W + j) * V::LANES));
+            }
+        }
+        let mut line = [V::splat(0.0); W];
+        for j in 0..W {
+            line[j] = V::load(weights.wrapping_add(j * V::LANES));
+        }
+        for p in 0..P {
+            let number = V::splat(at.of(p).wrapping_add(ahead).read_unaligned());
+            for j in 0..W {
+                sums[p][j] = sums[p][j].plus_product(number, line[j]);
+            }
+        }
+    }
+}
+
 /// P pixels by W vectors of channels.
 ///
 /// # Safety
@@ -174,27 +240,23 @@ unsafe fn tile<V: Vector, const W: usize, const P: usize>(
             }
         }
         let mut weights = panel.weights;
-        let mut segment = work
+        let first = work
             .input
             .wrapping_add(row * work.row + column * work.pixel);
-        for _ in 0..work.segments {
-            let mut number_at = segment;
-            for _ in 0..work.depth {
-                let mut line = [V::splat(0.0); W];
-                for j in 0..W {
-                    line[j] = V::load(weights.wrapping_add(j * V::LANES));
+        for segment in 0..work.segments {
+            let mut at = Columns::new(first.wrapping_add(segment * work.segment), work.pixel);
+            for _ in 0..work.depth / V::UNROLLED {
+                for i in 0..V::UNROLLED {
+                    add_products(&mut sums, &at, i, weights.wrapping_add(i * W * V::LANES));
                 }
-                weights = weights.wrapping_add(W * V::LANES);
-                for p in 0..P {
-                    let number = number_at.wrapping_add(p.wrapping_mul(work.pixel));
-                    let number = V::splat(number.read_unaligned());
-                    for j in 0..W {
-                        sums[p][j] = sums[p][j].plus_product(number, line[j]);
-                    }
-                }
-                number_at = number_at.wrapping_add(1);
+                weights = weights.wrapping_add(V::UNROLLED * W * V::LANES);
+                at.advance(V::UNROLLED);
             }
-            segment = segment.wrapping_add(work.segment);
+            for _ in 0..work.depth % V::UNROLLED {
+                add_products(&mut sums, &at, 0, weights);
+                weights = weights.wrapping_add(W * V::LANES);
+                at.advance(1);
+            }
         }
         // Loops so small that the compiler unrolls them all: what is indexed by a loop that it keeps
         // would lie in memory instead of registers, all the time.

@@ -13,6 +13,8 @@ pub(super) unsafe trait Vector: Copy {
     const LANES: usize;
     /// Vectors of output channels that a tile of a product is wide.
     const WIDTH: usize;
+    /// Numbers of a pixel that a product takes in one round of its innermost loop.
+    const UNROLLED: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -25,4 +27,38 @@ pub(super) unsafe trait Vector: Copy {
     unsafe fn plus(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
+    /// Asks for the cache line at an address, which need not be one.
+    unsafe fn prefetch(at: *const f32);
+}
+
+/// A vector, or as much of one as there is.
+///
+/// # Safety
+/// As [`Vector::load_part`].
+#[inline(always)]
+pub(super) unsafe fn some<V: Vector>(from: *const f32, count: usize) -> V {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if count == V::LANES {
+            V::load(from)
+        } else {
+            V::load_part(from, count)
+        }
+    }
+}
+
+/// Puts a vector, or as much of one as there is room for.
+///
+/// # Safety
+/// As [`Vector::store_part`].
+#[inline(always)]
+pub(super) unsafe fn put<V: Vector>(vector: V, to: *mut f32, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if count == V::LANES {
+            vector.store(to);
+        } else {
+            vector.store_part(to, count);
+        }
+    }
 }

@@ -10,7 +10,7 @@
 //! The points are 0, 1, -1, 2, -2 and infinity. Sums come out with several times the rounding of plain
 //! ones, far within what kernels may differ by.
 
-use super::vector::Vector;
+use super::vector::{Vector, put, some};
 use super::{Activation, Finish, Grid, Kernel, LINE, Mixing, Numbers, Ramp};
 
 /// Points along an axis, and pixels of a tile of the input.
@@ -293,38 +293,6 @@ pub(super) struct Gather<'a> {
     output: &'a mut [f32],
 }
 
-/// A vector, or as much of it as there is.
-///
-/// # Safety
-/// As [`Vector::load_part`].
-#[inline(always)]
-unsafe fn load<V: Vector>(from: *const f32, count: usize) -> V {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if count == V::LANES {
-            V::load(from)
-        } else {
-            V::load_part(from, count)
-        }
-    }
-}
-
-/// A vector, or as much of it as there is room for.
-///
-/// # Safety
-/// As [`Vector::store_part`].
-#[inline(always)]
-unsafe fn store<V: Vector>(vector: V, to: *mut f32, count: usize) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if count == V::LANES {
-            vector.store(to);
-        } else {
-            vector.store_part(to, count);
-        }
-    }
-}
-
 /// Values at the points of six pixels in a row.
 ///
 /// # Safety
@@ -399,14 +367,14 @@ pub(super) unsafe fn spread<V: Vector>(work: &mut Spread<'_>) {
                 let mut columns = [[V::splat(0.0); POINTS]; POINTS];
                 for (x, column) in columns.iter_mut().enumerate() {
                     let from = from.wrapping_add(x * channels);
-                    let pixel = |y: usize| load::<V>(from.wrapping_add(y * row), count);
+                    let pixel = |y: usize| some::<V>(from.wrapping_add(y * row), count);
                     *column =
                         to_points([pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5)]);
                 }
                 for y in 0..POINTS {
                     let values = to_points(columns.map(|column| column[y]));
                     for (x, value) in values.into_iter().enumerate() {
-                        store(value, to.wrapping_add((y * POINTS + x) * work.apart), count);
+                        put(value, to.wrapping_add((y * POINTS + x) * work.apart), count);
                     }
                 }
             }
@@ -435,7 +403,7 @@ pub(super) unsafe fn gather<V: Vector>(work: &mut Gather<'_>) {
                 for (x, column) in columns.iter_mut().enumerate() {
                     let from = from.wrapping_add(x * work.apart);
                     let point =
-                        |y: usize| load::<V>(from.wrapping_add(y * POINTS * work.apart), count);
+                        |y: usize| some::<V>(from.wrapping_add(y * POINTS * work.apart), count);
                     let points = [point(0), point(1), point(2), point(3), point(4), point(5)];
                     *column = from_points(points, step);
                 }
@@ -448,9 +416,9 @@ pub(super) unsafe fn gather<V: Vector>(work: &mut Gather<'_>) {
                         let at = first + j * channels;
                         let mut sum = finish.of_sum(sum.plus(bias));
                         if let Some(added) = work.added {
-                            sum = sum.plus(load(added.as_ptr().wrapping_add(at), count));
+                            sum = sum.plus(some(added.as_ptr().wrapping_add(at), count));
                         }
-                        store(sum, work.output.as_mut_ptr().wrapping_add(at), count);
+                        put(sum, work.output.as_mut_ptr().wrapping_add(at), count);
                     }
                 }
             }

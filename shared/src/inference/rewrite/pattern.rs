@@ -382,6 +382,20 @@ pub(super) fn sum_pool(
     })
 }
 
+/// Pictures side by side by our operator, if all of them are pictures.
+pub(super) fn join(
+    model: &TypedModel,
+    node: &TypedNode,
+    memory: &Memory,
+) -> Option<operator::Join> {
+    let each = |input: &OutletId| Some(pictures(model, *input)?.channels);
+    Some(operator::Join {
+        channels: node.inputs.iter().map(each).collect::<Option<_>>()?,
+        output: pictures(model, OutletId::new(node.id, 0))?,
+        memory: memory.clone(),
+    })
+}
+
 /// How often a resizing repeats every pixel along both axes, if it does just that.
 pub(super) fn factor(resizing: &NearestUpsample) -> Option<usize> {
     match resizing.scales[..] {
