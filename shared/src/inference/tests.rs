@@ -238,6 +238,27 @@ impl Network<'_> {
         }
     }
 
+    /// What Winograd's way is for, if there are channels enough; the window as it is for small pictures.
+    fn square_in_steps_of_one(&mut self, window: PoolSpec) -> PoolSpec {
+        let side = [3, 5][self.draw.random_range(0..2)];
+        let extents = self.extents(self.last);
+        if extents[2].min(extents[3]) < side {
+            return window;
+        }
+        let mut padding = || {
+            [0; 2]
+                .map(|_| self.draw.random_range(0..side))
+                .as_slice()
+                .into()
+        };
+        PoolSpec {
+            kernel_shape: tvec![side, side],
+            padding: PaddingSpec::Explicit(padding(), padding()),
+            strides: None,
+            ..window
+        }
+    }
+
     fn pool(&mut self, step: usize, channels: usize) -> OutletId {
         let pool_spec = self.window(channels, channels);
         let name = format!("{step}.pool");
@@ -276,6 +297,9 @@ impl Network<'_> {
                 strides: None,
                 ..pool_spec
             };
+        }
+        if !depthwise && self.draw.random_bool(0.25) {
+            pool_spec = self.square_in_steps_of_one(pool_spec);
         }
         let sides = &pool_spec.kernel_shape;
         let extents = [outputs, channels / group, sides[0], sides[1]];
