@@ -88,6 +88,20 @@ fn weights_become_a_model_that_is_replaced_only_by_force() {
     assert!(output.status.success(), "{}", said(&output));
     let again = Embedder::load(&manifest).unwrap();
     assert_eq!(again.manifest().model_id(), first.model_id());
+    let card = std::fs::read_to_string(models.join("trial.md")).unwrap();
+    assert!(
+        card.contains("as before training, drawn by seed 1"),
+        "{card}"
+    );
+    assert!(card.contains("export --untrained 1 --network mobilefacenet --dimension 64"));
+    for wrong in [
+        &["--untrained", "1", "--weights", &weights_path][..],
+        &["--untrained", "1", "--run", "somewhere"],
+        &["--untrained", "1"],
+    ] {
+        let output = export(&[wrong, &["--force"]].concat(), &models);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    }
 }
 
 #[test]

@@ -23,7 +23,8 @@ def run(command, what, **more):
     """Runs a command in the project's root; raises ArmError when it fails."""
     done = subprocess.run([str(part) for part in command], cwd=ROOT, **more)
     if done.returncode != 0:
-        raise ArmError(f"{what} failed: `{' '.join(map(str, command))}`")
+        told = f": {done.stderr.strip()}" if done.stderr else ""
+        raise ArmError(f"{what} failed: `{' '.join(map(str, command))}`{told}")
     return done
 
 

@@ -5,6 +5,7 @@ each is one instruction, so a quarter is what a network of products alone could 
 less, for they multiply less than is counted.
 """
 
+import math
 import random
 import struct
 
@@ -24,14 +25,13 @@ def build(toolchain):
 
 def count(counter, program, network, folder):
     """Instructions of a run, and the instruction set."""
-    rows = network.extents
     generator = random.Random(5)
-    numbers = [generator.uniform(-1, 1) for _ in range(rows[1] * rows[2] * rows[3])]
+    numbers = [generator.uniform(-1, 1) for _ in range(math.prod(network.extents))]
     (folder / "input").write_bytes(struct.pack(f"<{len(numbers)}f", *numbers))
-    command = [program, network.file, ",".join(map(str, rows)), folder / "input", folder / "outputs"]
+    command = [program, network.file, ",".join(map(str, network.extents)), folder / "input", folder / "outputs"]
     once, said = counter.count(PROCESSOR, command, "1\n")
     thrice, _ = counter.count(PROCESSOR, command, "3\n")
-    return (thrice - once) / 2, said.split()[0]
+    return (thrice - once) / 2, said.rsplit(" ", 3)[0]
 
 
 def add_row(table, network, instructions, used):

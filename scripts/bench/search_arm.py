@@ -19,7 +19,7 @@ PROCESSORS = (("cortex-a76", "NEON dot product", 20), ("cortex-a72", "NEON", 37)
 
 def build(toolchain):
     arm.run([toolchain.cargo, "build", "--locked", "--release", "-p", "usher-shared", "--no-default-features",
-         *toolchain.target_arguments, "--example", "bench_search"], "cross-building", env=toolchain.environment())
+             *toolchain.target_arguments, "--example", "bench_search"], "cross-building", env=toolchain.environment())
     return toolchain.target_folder / "release" / "examples" / "bench_search"
 
 
@@ -27,8 +27,8 @@ def kernel_tests(toolchain):
     """The search's own tests, once on every processor."""
     for processor, _, _ in PROCESSORS:
         arm.run([toolchain.cargo, "test", "--locked", "-p", "usher-shared", "--no-default-features", "--lib",
-             *toolchain.target_arguments, "gallery::search"], f"the search's tests on {processor}",
-            env=toolchain.environment(("-cpu", processor)), stdout=sys.stderr)
+                 *toolchain.target_arguments, "gallery::search"], f"the search's tests on {processor}",
+                env=toolchain.environment(("-cpu", processor)), stdout=sys.stderr)
 
 
 def unit(numbers):

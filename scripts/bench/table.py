@@ -7,7 +7,7 @@ class Table:
     def __init__(self):
         self.rows = []
 
-    def add(self, what, ours, peer="-", ratio="-", goal="-", met=None):
+    def add(self, what, ours="-", peer="-", ratio="-", goal="-", met=None):
         """met is None where a number is only stated."""
         self.rows.append({"what": what, "ours": ours, "peer": peer, "ratio": ratio, "goal": goal, "met": met})
 

@@ -71,7 +71,7 @@ pub struct Arguments {
     force: bool,
 }
 
-/// A trained network, and what is known of its training.
+/// Weights of a network, and what is known of their training.
 struct Trained {
     graph: LayerGraph,
     weights: Weights,
@@ -87,14 +87,25 @@ struct Trained {
 /// weights say; then no file of that name is touched.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let files = ModelFiles::new(&arguments.models, &arguments.name, arguments.force)?;
-    let trained = match (&arguments.run, &arguments.network) {
-        (Some(run), _) => from_run(run, &arguments.checkpoint)?,
-        (None, Some(network)) => without_run(arguments, network)?,
-        (None, None) => bail!("expected --run, or --network with --weights or --untrained"),
+    let trained = match (&arguments.run, &arguments.weights, arguments.untrained) {
+        (Some(run), _, _) => from_run(run, &arguments.checkpoint)?,
+        (_, Some(weights), _) => without_run(network_named(arguments)?, Weights::read(weights)?),
+        (_, _, Some(seed)) => {
+            let graph = network_named(arguments)?;
+            let weights = Weights::initialize(&graph, seed);
+            without_run(graph, weights)
+        }
+        _ => bail!("expected --run, or --network with --weights or --untrained"),
     };
     let bytes = onnx::model(&trained.graph, &trained.weights)?;
-    let manifest = manifest(&trained, &arguments.name, &bytes)?;
-    let card = model_card::render(&manifest, &trained.stages, &trained.checkpoint);
+    let mut manifest = manifest(&trained, &arguments.name, &bytes)?;
+    if arguments.untrained.is_some() {
+        manifest.licence = "as the program that drew the weights: MIT OR Apache-2.0".to_owned();
+    }
+    let mut card = model_card::render(&manifest, &trained.stages, &trained.checkpoint);
+    if let Some(seed) = arguments.untrained {
+        card = untrained_card(&card, &manifest, seed);
+    }
     let difference = files.publish(&bytes, &manifest, &card, |manifest| {
         check(&trained, manifest)
     })?;
@@ -102,32 +113,51 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for file in files.paths() {
         println!("{}", file.display());
     }
-    eprintln!(
-        "next: usher-train calibrate --model {} --lfw DIR",
-        files.manifest().display()
-    );
+    if arguments.untrained.is_none() {
+        eprintln!(
+            "next: usher-train calibrate --model {} --lfw DIR",
+            files.manifest().display()
+        );
+    }
     Ok(())
 }
 
-fn without_run(arguments: &Arguments, network: &str) -> anyhow::Result<Trained> {
-    let graph = network::build(&Spec {
-        name: network.to_owned(),
+/// The network that the options describe.
+fn network_named(arguments: &Arguments) -> anyhow::Result<LayerGraph> {
+    let Some(name) = &arguments.network else {
+        bail!("expected --network beside --weights or --untrained");
+    };
+    Ok(network::build(&Spec {
+        name: name.clone(),
         dimension: arguments.dimension,
         batch_norm: arguments.batch_norm,
         width: arguments.width,
-    })?;
-    let weights = match (&arguments.weights, arguments.untrained) {
-        (Some(weights), _) => Weights::read(weights)?,
-        (None, Some(seed)) => Weights::initialize(&graph, seed),
-        (None, None) => bail!("expected --weights or --untrained beside --network"),
-    };
-    Ok(Trained {
+    })?)
+}
+
+/// The card of weights that were never trained.
+fn untrained_card(card: &str, manifest: &ModelManifest, seed: u64) -> String {
+    let data = format!(
+        "None: the weights are as before training, drawn by seed {seed}. What such a network says of a face \
+         means nothing; it is there to be timed."
+    );
+    let again = format!(
+        "`usher-train export --untrained {seed} --network {} --dimension {} --name {} --models models`, with \
+         `--width` and `--batch-norm` if they were given.",
+        manifest.network, manifest.dimension, manifest.name
+    );
+    let card = model_card::with_section(card, "Training data", &data);
+    model_card::with_section(&card, "How to make it again", &again)
+}
+
+fn without_run(graph: LayerGraph, weights: Weights) -> Trained {
+    Trained {
         graph,
         weights,
         data: Vec::new(),
         stages: Vec::new(),
         checkpoint: "last".to_owned(),
-    })
+    }
 }
 
 fn from_run(folder: &Path, checkpoint: &str) -> anyhow::Result<Trained> {

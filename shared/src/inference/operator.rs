@@ -107,24 +107,24 @@ impl EvalOp for Convolution {
         let added = inputs.get(1).map(numbers).transpose()?;
         let each = self.input.numbers();
         let picture = |i: usize| &pictures[i * each..(i + 1) * each];
-        let (of_sums, of_padded) = self.room();
-        if of_sums + of_padded == 0 {
+        let (sums_len, padded_len) = self.room();
+        if sums_len + padded_len == 0 {
             return filled(&self.memory, self.output, |i, output| {
-                self.sums(picture(i), part(added, i, output.len()), &mut [], output);
+                self.compute(picture(i), part(added, i, output.len()), &mut [], output);
             });
         }
-        let mut room = self.memory.take(&[of_sums + of_padded])?;
-        let mut view = room.try_as_plain_ram_mut()?;
-        let (of_sums, padded) = view.as_slice_mut::<f32>()?.split_at_mut(of_sums);
+        let mut memory = self.memory.take(&[sums_len + padded_len])?;
+        let mut view = memory.try_as_plain_ram_mut()?;
+        let (room, padded) = view.as_slice_mut::<f32>()?.split_at_mut(sums_len);
         let output = filled(&self.memory, self.output, |i, output| {
             let mut input = picture(i);
-            if of_padded > 0 {
+            if padded_len > 0 {
                 self.pad(input, padded);
                 input = padded;
             }
-            self.sums(input, part(added, i, output.len()), of_sums, output);
+            self.compute(input, part(added, i, output.len()), room, output);
         })?;
-        self.memory.keep(room);
+        self.memory.keep(memory);
         Ok(output)
     }
 }
@@ -147,7 +147,7 @@ impl Convolution {
     }
 
     /// Computes one picture.
-    fn sums(&self, input: &[f32], added: Option<&[f32]>, room: &mut [f32], output: &mut [f32]) {
+    fn compute(&self, input: &[f32], added: Option<&[f32]>, room: &mut [f32], output: &mut [f32]) {
         let extents = [self.output.height, self.output.width];
         match &self.sums {
             Sums::Plain(mixing) => mixing.run(self.grid(), input, added, output),
@@ -356,10 +356,10 @@ impl EvalOp for Join {
             channels: all,
             ..
         } = self.output;
-        let mut parts = tvec![];
-        for input in &inputs {
-            parts.push(numbers(input)?);
-        }
+        let parts = inputs
+            .iter()
+            .map(numbers)
+            .collect::<TractResult<TVec<_>>>()?;
         filled(&self.memory, self.output, |i, output| {
             let mut first = 0;
             for (input, &channels) in parts.iter().zip(&self.channels) {

@@ -13,13 +13,13 @@ use super::{Finish, LINE, Ramp};
 
 /// Numbers of the input that are taken with all channels before the next are: half of a small L2.
 const BLOCK: usize = 32 * 1024;
+/// Such a block is a multiple of so many pixels, of which all tiles' heights are parts.
+const TOGETHER: usize = 24;
 /// Lines of weights from the one in work to the one that is fetched: weights are read from far away once,
 /// faster than a processor that only guesses brings them.
 const AHEAD: usize = 32;
-/// Such a block is a multiple of so many pixels, of which all tiles' heights are parts.
-const TOGETHER: usize = 24;
 
-/// What a product works on, all of it checked by `Kernel::product`.
+/// What a product works on, all of it checked by `Mixing::run`.
 pub(super) struct Work<'a> {
     /// The first pixel's first number.
     pub(super) input: *const f32,
@@ -193,7 +193,7 @@ unsafe fn add_products<V: Vector, const W: usize, const P: usize>(
     // SAFETY: the caller's contract; what is prefetched need not exist.
     unsafe {
         for j in 0..W {
-            // Once for a cache line.
+            // At most once for each cache line of the line of weights.
             if j * V::LANES % LINE == 0 {
                 V::prefetch(weights.wrapping_add((AHEAD * W + j) * V::LANES));
             }

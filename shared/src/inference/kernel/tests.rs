@@ -100,6 +100,19 @@ fn products_agree_with_plain_sums() {
 }
 
 #[test]
+fn winograd_is_for_square_kernels_and_channels_enough() {
+    let pays = |kernel, channels| Winograd::pays(kernel, [28, 28], channels);
+    assert!(pays([3, 3], [64, 64]) && pays([5, 5], [16, 32]));
+    for kernel in [[3, 1], [3, 5], [1, 1], [7, 7]] {
+        assert!(!pays(kernel, [64, 64]), "{kernel:?}");
+    }
+    assert!(!pays([3, 3], [1, 1]));
+    // Few tiles for many weights.
+    assert!(!Winograd::pays([3, 3], [4, 4], [512, 512]));
+}
+
+/// Against [`Mixing`], which is held against f64 above.
+#[test]
 fn winograd_agrees_with_plain_sums() {
     let mut draw = ChaCha8Rng::seed_from_u64(83);
     for shape in 0..SHAPES {

@@ -1,11 +1,12 @@
 //! Convolutions in steps of one pixel by fewer products: F(4x4, 3x3) of A. Lavin and S. Gray, "Fast
 //! Algorithms for Convolutional Neural Networks" (2015), and F(2x2, 5x5) by the same points.
 //!
-//! A line of the input and one of the kernel are two polynomials, their convolution is the product of both.
-//! Its values at [`POINTS`] points tell it whole, and the value of a product is one product of values. So
-//! tiles of 6 x 6 pixels are turned into their values at 36 points (`spread`), these are multiplied by
-//! those of the kernels, point by point, as a product of tiles and channels ([`super::product`]), and the
-//! sums of each tile are had back (`gather`): 36 products for 4 x 4 sums of nine, or for 2 x 2 of 25.
+//! The sums of a window that moves over a line are the transpose of a product of two polynomials, and such a
+//! product is told by its values at [`POINTS`] points, each of them one multiplication. So a kernel is
+//! evaluated at the points once (`value_of`), a tile of 6 x 6 pixels goes through the transpose of the
+//! interpolation (`to_points`), both are multiplied point by point, as a product of tiles and channels
+//! ([`super::product`]), and the transpose of the evaluation (`from_points`) makes the tile's sums of that:
+//! 36 multiplications for 4 x 4 sums of nine, or for 2 x 2 of 25.
 //!
 //! The points are 0, 1, -1, 2, -2 and infinity. Sums come out with several times the rounding of plain
 //! ones, far within what kernels may differ by.
@@ -46,9 +47,9 @@ impl Winograd {
             return false;
         }
         let tiles: usize = output.iter().map(|len| len.div_ceil(step(side))).product();
-        // Weights are read as well, more of them than plain sums do: as long as that many tiles take.
+        // Weights are read, too, more of them than for plain sums: it takes about as long as 8 tiles more.
         let products = ALL * (tiles + 8) * depth * channels;
-        // A value costs some 8 operations; as many instructions as products do 4 for a product.
+        // Turning a value costs about as much as 8 products of a vector.
         let values = tiles * ALL * 8 * (depth + channels);
         let plain = side * side * output[0] * output[1] * depth * channels;
         products + values < plain
@@ -75,24 +76,14 @@ impl Winograd {
         let depth = weights.len() / (side * side * channels);
         let each = depth * channels;
         assert_eq!(weights.len(), side * side * each, "weights");
-        let mut by_column = vec![];
-        for column in 0..POINTS {
-            let rows: Vec<Vec<f64>> = weights
-                .chunks_exact(side * each)
-                .map(|row| value_of(row.chunks_exact(each), side, column))
-                .collect();
-            by_column.push([0, 1, 2, 3, 4, 5].map(|row| {
-                let values: Vec<f32> = value_of(rows.iter().map(Vec::as_slice), side, row)
-                    .iter()
-                    .map(|value| *value as f32)
-                    .collect();
-                Mixing::new(kernel, &values, &vec![0.0; channels], Activation::Linear)
-            }));
-        }
-        let mut by_row: Vec<Vec<Mixing>> = vec![vec![]; POINTS];
-        for column in by_column {
-            for (row, mixing) in by_row.iter_mut().zip(column) {
-                row.push(mixing);
+        let mut products = vec![];
+        for row in 0..POINTS {
+            let line = value_of(weights.chunks_exact(side * each), side, row);
+            for column in 0..POINTS {
+                let values = value_of(line.chunks_exact(each), side, column);
+                let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+                let no_bias = vec![0.0; channels];
+                products.push(Mixing::new(kernel, &values, &no_bias, Activation::Linear));
             }
         }
         Winograd {
@@ -100,7 +91,7 @@ impl Winograd {
             side,
             depth,
             channels,
-            products: by_row.into_iter().flatten().collect(),
+            products,
             bias: Numbers::of(bias).padded(),
             activation: activation.padded(channels),
         }
@@ -293,7 +284,7 @@ pub(super) struct Gather<'a> {
     output: &'a mut [f32],
 }
 
-/// Values at the points of six pixels in a row.
+/// Six pixels in a row, ready to be multiplied by a kernel's values at the points.
 ///
 /// # Safety
 /// Called where V's features are enabled.
@@ -318,8 +309,8 @@ unsafe fn to_points<V: Vector>([a, b, c, d, e, f]: [V; POINTS]) -> [V; POINTS] {
     }
 }
 
-/// The first sums in a row from values at the points, as many as a kernel of 3 has; of 5, the last two
-/// are not used, and the highest is given apart, without and with what infinity adds.
+/// Four sums in a row, as a kernel of 3 has them. What infinity gives belongs to the last one: the fourth,
+/// or in steps of two, for a kernel of 5, the second; the other two are not used then.
 ///
 /// # Safety
 /// Called where V's features are enabled.
