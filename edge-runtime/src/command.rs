@@ -25,6 +25,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use shared::detector::Detector;
 use shared::embedder::Embedder;
+use shared::inference;
 use shared::manifest::ModelManifest;
 use shared::pipeline::Pipeline;
 
@@ -149,10 +150,11 @@ struct Eyes {
 impl Eyes {
     /// The networks that the options name, else those of the settings.
     fn pipeline(&self, config: &Config) -> anyhow::Result<Pipeline> {
-        let detector = detector(&config.kiosk.detector())?;
-        let embedder = Embedder::load(&config.kiosk.model)?;
-        tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
-        Ok(Pipeline::new(detector, embedder))
+        pipeline(
+            &config.kiosk.detector(),
+            &config.kiosk.model,
+            config.kiosk.threads,
+        )
     }
 
     /// The settings, with the options over them.
@@ -242,6 +244,15 @@ fn counting_model(config: &mut Config) -> anyhow::Result<String> {
 
 fn detector(path: &Path) -> anyhow::Result<Detector> {
     Ok(Detector::load(path, DETECTOR_SIDE_PX)?)
+}
+
+/// Detector and embedder, run by so many threads.
+fn pipeline(detector: &Path, model: &Path, threads: usize) -> anyhow::Result<Pipeline> {
+    let crew = inference::crew(threads)?;
+    let detector = Detector::load_for(detector, DETECTOR_SIDE_PX, &crew)?;
+    let embedder = Embedder::load_for(model, &crew)?;
+    tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
+    Ok(Pipeline::new(detector, embedder))
 }
 
 /// `WxH` on the command line.

@@ -81,6 +81,8 @@ pub struct Parts {
     pub detector: PathBuf,
     /// Whom it knows.
     pub gallery: PathBuf,
+    /// Threads that run detector and model, 1 to 16.
+    pub threads: usize,
 }
 
 impl Default for Parts {
@@ -91,11 +93,22 @@ impl Default for Parts {
             model: "/usr/share/usher/models/usher-small.toml".into(),
             detector: PathBuf::new(),
             gallery: "/var/lib/usher/people.gallery".into(),
+            threads: 1,
         }
     }
 }
 
 impl Parts {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match (1..=16).contains(&self.threads) {
+            true => Ok(()),
+            false => Err(format!(
+                "kiosk.threads = {}, which is not from 1 to 16",
+                self.threads
+            )),
+        }
+    }
+
     /// Where the face detector lies.
     pub fn detector(&self) -> PathBuf {
         match self.detector.as_os_str().is_empty() {
@@ -165,6 +178,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.kiosk.check()?;
         self.camera.check()?;
         self.recognition.check()?;
         self.session.check()?;
@@ -298,6 +312,7 @@ mod tests {
                 "session.consensus.agreeing_frames = 0",
             ),
             ("[session.consensus]\nagreeing_frames = 6", "from 1 to 5"),
+            ("[kiosk]\nthreads = 0", "kiosk.threads = 0"),
             ("[recognition]\nfpir = 1.5", "recognition.fpir = 1.5"),
             ("[recognition]\nfpr = 0.5", "fpr"),
             (

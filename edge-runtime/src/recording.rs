@@ -5,14 +5,13 @@
 
 use std::f32::consts::TAU;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
 use image::{Rgb, RgbImage};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared::detector::Detection;
 use shared::frame::Frame;
 use shared::geometry::Point;
+use shared::resize::{Filter, Part, Resizer};
 
 /// Pixels between the eyes at the first and at the last frame, for a frame 720 pixels high.
 const EYES_PX: (f32, f32) = (40.0, 110.0);
@@ -172,7 +171,7 @@ fn paste(frame: &mut RgbImage, subject: &Subject<'_>, pose: Pose) {
         (x1 - x0, y1 - y0),
     );
     let feather = 0.06 * width.min(height);
-    for (row, line) in (y0..y1).zip(scaled.buffer().chunks(3 * (x1 - x0) as usize)) {
+    for (row, line) in (y0..y1).zip(scaled.chunks(3 * (x1 - x0) as usize)) {
         for (column, rgb) in (x0..x1).zip(line.chunks(3)) {
             let (x, y) = (column as f32 - left, row as f32 - top);
             let inside = x.min(width - x).min(y).min(height - y);
@@ -187,21 +186,20 @@ fn paste(frame: &mut RgbImage, subject: &Subject<'_>, pose: Pose) {
 }
 
 /// The part of `picture` that begins at `(left, top)` of its pixels, scaled to `size`.
-fn cut(picture: &Frame, (left, top): (f32, f32), scale: f32, size: (u32, u32)) -> Image<'static> {
+fn cut(picture: &Frame, (left, top): (f32, f32), scale: f32, size: (u32, u32)) -> Vec<u8> {
     let (left, top) = (f64::from(left), f64::from(top));
-    let width = (f64::from(size.0) / f64::from(scale)).min(f64::from(picture.width_px()) - left);
-    let height = (f64::from(size.1) / f64::from(scale)).min(f64::from(picture.height_px()) - top);
-    let source = ImageRef::new(
-        picture.width_px(),
-        picture.height_px(),
-        picture.rgb(),
-        PixelType::U8x3,
-    )
-    .expect("a frame holds width x height x 3 bytes");
-    let mut scaled = Image::new(size.0, size.1, PixelType::U8x3);
-    let options = ResizeOptions::new().crop(left, top, width, height);
-    Resizer::new()
-        .resize(&source, &mut scaled, &options)
+    let along = |size: u32, all: u32, from: f64| {
+        (f64::from(size) / f64::from(scale)).min(f64::from(all) - from)
+    };
+    let part = Part {
+        left,
+        top,
+        width: along(size.0, picture.width_px(), left),
+        height: along(size.1, picture.height_px(), top),
+    };
+    let mut scaled = vec![0; 3 * size.0 as usize * size.1 as usize];
+    Resizer::default()
+        .part(picture, part, size, Filter::Lanczos3, &mut scaled)
         .expect("the cut lies inside the picture");
     scaled
 }

@@ -28,7 +28,7 @@ def count(counter, program, network, folder):
     generator = random.Random(5)
     numbers = [generator.uniform(-1, 1) for _ in range(math.prod(network.extents))]
     (folder / "input").write_bytes(struct.pack(f"<{len(numbers)}f", *numbers))
-    command = [program, network.file, ",".join(map(str, network.extents)), folder / "input", folder / "outputs"]
+    command = [program, network.file, ",".join(map(str, network.extents)), folder / "input", folder / "outputs", 1]
     once, said = counter.count(PROCESSOR, command, "1\n")
     thrice, _ = counter.count(PROCESSOR, command, "3\n")
     return (thrice - once) / 2, said.rsplit(" ", 3)[0]

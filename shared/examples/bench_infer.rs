@@ -1,22 +1,25 @@
 //! Runs a network for `scripts/bench-infer`: how long it takes to load and to run, and the memory.
 //!
 //! ```text
-//! bench_infer ONNX EXTENTS INPUT OUTPUTS      EXTENTS as 1,3,112,112; the files are f32 in a row
+//! bench_infer ONNX EXTENTS INPUT OUTPUTS THREADS    EXTENTS as 1,3,112,112; the files are f32 in a row
 //! ```
 //!
 //! Prints a line: the instruction set, CPU seconds to load, bytes of memory then held beyond those
 //! before, bytes held at most. Then for every line of input, a number, runs so often and prints the
-//! CPU seconds of each run.
+//! seconds of each run: of CPU time, or of the clock if there are several threads.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a tool of a script")]
 
+use std::fs::File;
+
 use rustix::time::{ClockId, clock_gettime};
-use shared::{OnnxFile, inference};
+use shared::inference::{self, OnnxFile, OnnxParts};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [onnx, extents, input, outputs] = &arguments[..] else {
-        panic!("usage: bench_infer ONNX EXTENTS INPUT OUTPUTS");
+    let [onnx, extents, input, outputs, threads] = &arguments[..] else {
+        panic!("usage: bench_infer ONNX EXTENTS INPUT OUTPUTS THREADS");
     };
+    let threads: usize = threads.parse().unwrap();
     let shape: Vec<usize> = extents.split(',').map(|e| e.parse().unwrap()).collect();
     let bytes = std::fs::read(input).unwrap();
     let input: Vec<f32> = bytes
@@ -27,14 +30,17 @@ fn main() {
         .collect();
 
     let before = status("VmRSS:");
-    let began = cpu_seconds();
-    let file = OnnxFile::parse(&std::fs::read(onnx).unwrap()).unwrap();
-    let mut model = file.prepare(&shape).unwrap();
+    let began = seconds(ClockId::ProcessCPUTime);
+    let file = File::open(onnx).unwrap();
+    let length = file.metadata().unwrap().len();
+    let file = OnnxFile::from_parts(OnnxParts::read(file, length).unwrap()).unwrap();
+    let crew = inference::crew(threads).unwrap();
+    let mut model = file.prepare_for(&shape, &crew).unwrap();
     drop(file);
-    let seconds = cpu_seconds() - began;
+    let load = seconds(ClockId::ProcessCPUTime) - began;
     let instructions = inference::instructions();
     let held = status("VmRSS:").saturating_sub(before);
-    println!("{instructions} {seconds} {held} {}", status("VmHWM:"));
+    println!("{instructions} {load} {held} {}", status("VmHWM:"));
 
     let found = model.run(&input).unwrap().concat();
     let bytes: Vec<u8> = found
@@ -43,11 +49,15 @@ fn main() {
         .collect();
     std::fs::write(outputs, bytes).unwrap();
 
+    let clock = match threads {
+        1 => ClockId::ProcessCPUTime,
+        _ => ClockId::Monotonic,
+    };
     for line in std::io::stdin().lines() {
         let count: usize = line.unwrap().trim().parse().unwrap();
         let times: Vec<String> = (0..count)
             .map(|_| {
-                let began = cpu_seconds();
+                let began = seconds(clock);
                 let first = model
                     .run_with(
                         |numbers| numbers.copy_from_slice(&input),
@@ -55,16 +65,16 @@ fn main() {
                     )
                     .unwrap();
                 std::hint::black_box(first);
-                (cpu_seconds() - began).to_string()
+                (seconds(clock) - began).to_string()
             })
             .collect();
         println!("{}", times.join(" "));
     }
 }
 
-/// CPU time of this process so far.
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+/// What a clock shows.
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 

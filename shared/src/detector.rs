@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::frame::Frame;
 use crate::geometry::Rect;
-use crate::inference::{InferenceError, OnnxFile, OnnxModel, OutputFact};
+use crate::inference::{Crew, InferenceError, OnnxFile, OnnxModel, OutputFact};
 use crate::landmarks::Landmarks;
 use decode::StrideOutputs;
 use letterbox::{InputSize, Letterbox};
@@ -46,6 +46,7 @@ pub struct Detection {
 pub struct Detector {
     path: PathBuf,
     file: OnnxFile,
+    crew: Crew,
     side_px: u32,
     /// The last used first, [`MOST_READY`] at most.
     ready: Vec<Ready>,
@@ -115,6 +116,14 @@ impl Detector {
     /// [`DetectorError`] when the file cannot be read, is no YuNet, or the side is no multiple of
     /// 32 from 32 to 4096.
     pub fn load(onnx: &Path, side_px: u32) -> Result<Detector, DetectorError> {
+        Self::load_for(onnx, side_px, &Crew::default())
+    }
+
+    /// The same, to be run by several threads: detections are the same to the last bit.
+    ///
+    /// # Errors
+    /// As [`Detector::load`].
+    pub fn load_for(onnx: &Path, side_px: u32, crew: &Crew) -> Result<Detector, DetectorError> {
         if side_px == 0 || !side_px.is_multiple_of(CELL_PX) || side_px > 4096 {
             return Err(DetectorError::Side { found: side_px });
         }
@@ -137,6 +146,7 @@ impl Detector {
         Ok(Detector {
             path: onnx.to_owned(),
             file,
+            crew: crew.clone(),
             side_px,
             ready: Vec::new(),
         })
@@ -190,13 +200,13 @@ impl Detector {
         let ready = match at {
             Some(at) => self.ready.remove(at),
             None => {
-                let model =
-                    self.file
-                        .prepare(&size.shape())
-                        .map_err(|source| DetectorError::Model {
-                            path: self.path.clone(),
-                            source,
-                        })?;
+                let model = self
+                    .file
+                    .prepare_for(&size.shape(), &self.crew)
+                    .map_err(|source| DetectorError::Model {
+                        path: self.path.clone(),
+                        source,
+                    })?;
                 let places = places(model.outputs(), size, &self.path)?;
                 self.ready.truncate(MOST_READY - 1);
                 Ready {

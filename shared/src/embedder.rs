@@ -1,11 +1,13 @@
 //! A face becomes an embedding: the network of a manifest, checked against it before use.
 
+use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::embedding::{Embedding, EmbeddingError};
-use crate::inference::{InferenceError, OnnxFile, OnnxModel};
+use crate::inference::{Crew, InferenceError, OnnxFile, OnnxModel, OnnxParts};
 use crate::manifest::{ManifestError, ModelManifest};
-use crate::model_id::sha256_hex;
+use crate::model_id::Digested;
 use crate::normalize::FaceTensor;
 
 /// A network that turns prepared faces into embeddings.
@@ -46,7 +48,7 @@ pub enum EmbedderError {
         /// The file's digest.
         found: String,
         /// The file's length.
-        found_bytes: usize,
+        found_bytes: u64,
     },
     /// The ONNX file does not load.
     #[error("expected a network that runs in {path}: {source}; export the model again")]
@@ -105,45 +107,78 @@ impl Embedder {
     /// # Errors
     /// [`EmbedderError`], naming the files, when a file cannot be read or is another one.
     pub fn read(manifest_path: &Path) -> Result<(ModelManifest, Vec<u8>), EmbedderError> {
-        let manifest = ModelManifest::read(manifest_path)?;
-        let path = manifest_path.with_file_name(&manifest.onnx);
-        let bytes = std::fs::read(&path).map_err(|source| EmbedderError::Read {
+        let mut bytes = Vec::new();
+        let (manifest, read) =
+            Self::read_by(manifest_path, |file, _| file.read_to_end(&mut bytes))?;
+        read.map_err(|source| EmbedderError::Read {
             manifest: manifest_path.to_owned(),
-            path: path.clone(),
+            path: manifest_path.with_file_name(&manifest.onnx),
             source,
         })?;
-        let found = sha256_hex(&bytes);
+        Ok((manifest, bytes))
+    }
+
+    /// The manifest and what `read` makes of its ONNX file, of which it is told the length. The file is read
+    /// once and digested on the way: what `read` was given is what the manifest names.
+    fn read_by<T>(
+        manifest_path: &Path,
+        read: impl FnOnce(&mut dyn Read, u64) -> T,
+    ) -> Result<(ModelManifest, T), EmbedderError> {
+        let manifest = ModelManifest::read(manifest_path)?;
+        let path = manifest_path.with_file_name(&manifest.onnx);
+        let digested = || {
+            let file = File::open(&path)?;
+            let length = file.metadata()?.len();
+            let mut file = Digested::new(BufReader::new(file));
+            let made = read(&mut file, length);
+            let (found, bytes) = file.finish()?;
+            Ok((made, found, bytes))
+        };
+        let (made, found, found_bytes) =
+            digested().map_err(|source: io::Error| EmbedderError::Read {
+                manifest: manifest_path.to_owned(),
+                path: path.clone(),
+                source,
+            })?;
         if found != manifest.sha256 {
             return Err(EmbedderError::Digest {
                 manifest: manifest_path.to_owned(),
                 path,
                 expected: manifest.sha256,
                 found,
-                found_bytes: bytes.len(),
+                found_bytes,
             });
         }
-        Ok((manifest, bytes))
+        Ok((manifest, made))
     }
 
     /// Loads the model of a manifest.
     ///
-    /// The file's digest is checked before anything in it is parsed, then its input against the
+    /// The file's digest is checked before anything in it is understood, then its input against the
     /// recipe and its output against the dimension.
     ///
     /// # Errors
     /// [`EmbedderError`], naming the files, when anything disagrees.
     pub fn load(manifest_path: &Path) -> Result<Embedder, EmbedderError> {
-        let (manifest, bytes) = Self::read(manifest_path)?;
+        Self::load_for(manifest_path, &Crew::default())
+    }
+
+    /// The same, to be run by several threads: embeddings are the same to the last bit.
+    ///
+    /// # Errors
+    /// As [`Embedder::load`].
+    pub fn load_for(manifest_path: &Path, crew: &Crew) -> Result<Embedder, EmbedderError> {
+        let (manifest, parts) =
+            Self::read_by(manifest_path, |file, length| OnnxParts::read(file, length))?;
         let path = manifest_path.with_file_name(&manifest.onnx);
         let side = manifest.preprocessing.side_px as usize;
         let model_error = |source| EmbedderError::Model {
             path: path.clone(),
             source,
         };
-        let file = OnnxFile::parse(&bytes).map_err(model_error)?;
-        // Before the network is made ready: the largest is 300 MB.
-        drop(bytes);
-        let model = file.prepare(&[1, 3, side, side]).map_err(model_error)?;
+        let file = parts.and_then(OnnxFile::from_parts).map_err(model_error)?;
+        let model = file.prepare_for(&[1, 3, side, side], crew);
+        let model = model.map_err(model_error)?;
         check_shapes(&manifest, &model, &path)?;
         Ok(Embedder { manifest, model })
     }

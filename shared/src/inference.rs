@@ -3,12 +3,14 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `kernel` | arithmetic by instruction set, channels last; the one place with unsafe code |
+//! | `file` | an ONNX file read once, its large weights straight to where they stay |
 //! | `memory` | the pictures between operators, whose memory is used again |
 //! | `operator` | our operators, as tract knows operators |
 //! | `rewrite` | a network's convolutions, activations and sums become our operators |
+//!
+//! The arithmetic of our operators is a crate of its own, `usher-kernel` in `shared/kernel`.
 
-mod kernel;
+mod file;
 mod memory;
 mod operator;
 mod rewrite;
@@ -20,6 +22,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::{Cost, DimLike, IntoTValue, SimplePlan, bail, format_err};
+
+pub use file::OnnxParts;
+pub use kernel::Crew;
+use operator::Means;
 
 /// A network as its file describes it, for an input of any shape.
 pub struct OnnxFile {
@@ -63,7 +69,7 @@ pub enum InferenceError {
     #[error("expected an ONNX network, found {found_bytes} bytes that are not one: {reason}")]
     Parse {
         /// Bytes given.
-        found_bytes: usize,
+        found_bytes: u64,
         /// What tract said.
         reason: String,
     },
@@ -89,6 +95,14 @@ pub enum InferenceError {
         /// Values given.
         found: usize,
     },
+    /// There are no threads to run networks by.
+    #[error("expected {threads} threads for networks, found: {reason}; ask for fewer")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
     /// Running failed.
     #[error("expected the network to run, found: {reason}")]
     Run {
@@ -102,11 +116,22 @@ pub fn instructions() -> &'static str {
     kernel::Kernel::best().name()
 }
 
+/// So many threads for networks, the calling one among them.
+///
+/// # Errors
+/// [`InferenceError::Threads`] when the system starts no more.
+pub fn crew(threads: usize) -> Result<Crew, InferenceError> {
+    Crew::of(threads).map_err(|error| InferenceError::Threads {
+        threads,
+        reason: error.to_string(),
+    })
+}
+
 /// Whose operators run a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Operators {
     /// Ours where we have one.
-    Ours(kernel::Kernel),
+    Ours(Means),
     /// tract's alone: what ours are measured by.
     #[cfg(test)]
     Tract,
@@ -118,23 +143,20 @@ impl OnnxFile {
     /// # Errors
     /// [`InferenceError`] when the bytes are no ONNX network, or it has not one input.
     pub fn parse(bytes: &[u8]) -> Result<OnnxFile, InferenceError> {
+        OnnxFile::from_parts(OnnxParts::read(bytes, bytes.len() as u64)?)
+    }
+
+    /// A network from what was read of an ONNX file.
+    ///
+    /// # Errors
+    /// As [`OnnxFile::parse`].
+    pub fn from_parts(parts: OnnxParts) -> Result<OnnxFile, InferenceError> {
+        let found_bytes = parts.bytes();
         let parse_error = |reason| InferenceError::Parse {
-            found_bytes: bytes.len(),
+            found_bytes,
             reason,
         };
-        let model = caught(|| {
-            let onnx = tract_onnx::onnx()
-                .with_ignore_output_shapes(true)
-                .with_ignore_value_info(true);
-            let file = onnx.proto_model_for_read(&mut &*bytes)?;
-            // Written last by most exporters: a file cut behind its graph still parses, and tract
-            // would guess the meaning of its operators.
-            if file.opset_import.is_empty() {
-                bail!("no operator set is named");
-            }
-            onnx.model_for_proto_model(&file)
-        })
-        .map_err(parse_error)?;
+        let model = caught(|| parts.into_model()).map_err(parse_error)?;
         if model.inputs.len() != 1 {
             return Err(InferenceError::Inputs {
                 found: model.inputs.len(),
@@ -157,7 +179,24 @@ impl OnnxFile {
     /// # Errors
     /// [`InferenceError::Prepare`] when the network cannot run on this shape.
     pub fn prepare(&self, input_shape: &[usize]) -> Result<OnnxModel, InferenceError> {
-        self.prepare_by(input_shape, Operators::Ours(kernel::Kernel::best()))
+        self.prepare_for(input_shape, &Crew::default())
+    }
+
+    /// The same, run by several threads: outputs are the same to the last bit.
+    ///
+    /// # Errors
+    /// As [`OnnxFile::prepare`].
+    pub fn prepare_for(
+        &self,
+        input_shape: &[usize],
+        crew: &Crew,
+    ) -> Result<OnnxModel, InferenceError> {
+        let means = Means {
+            kernel: kernel::Kernel::best(),
+            crew: crew.clone(),
+            memory: Default::default(),
+        };
+        self.prepare_by(input_shape, Operators::Ours(means))
     }
 
     fn prepare_by(
@@ -168,7 +207,7 @@ impl OnnxFile {
         let prepared = caught(|| {
             let model = self.typed(input_shape)?;
             let model = match operators {
-                Operators::Ours(kernel) => rewrite::rewrite(model, kernel)?,
+                Operators::Ours(means) => rewrite::rewrite(model, means)?,
                 #[cfg(test)]
                 Operators::Tract => model,
             };
@@ -227,10 +266,7 @@ impl OnnxModel {
     /// As [`OnnxModel::load`].
     pub fn extent(bytes: &[u8], input_shape: &[usize]) -> Result<Extent, InferenceError> {
         let counted = caught(|| {
-            let onnx = tract_onnx::onnx()
-                .with_ignore_output_shapes(true)
-                .with_ignore_value_info(true);
-            let mut model = onnx.model_for_read(&mut &*bytes)?;
+            let mut model = OnnxParts::read(bytes, bytes.len() as u64)?.into_model()?;
             model.set_input_fact(0, f32::fact(input_shape).into())?;
             let model = model.into_typed()?;
             let constants = model.nodes().iter().filter(|node| node.inputs.is_empty());

@@ -55,6 +55,7 @@ pub mod pipeline;
 pub mod preprocessing;
 #[cfg(feature = "inference")]
 pub mod quality;
+pub mod resize;
 
 pub use align::{AlignError, AlignedFace, Similarity};
 #[cfg(feature = "inference")]

@@ -1,6 +1,7 @@
 //! Which model made an embedding: the digest that ties galleries to weights and recipe.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
@@ -51,6 +52,41 @@ impl fmt::Display for ModelId {
 impl fmt::Debug for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ModelId({})", self.hex())
+    }
+}
+
+/// A file that is digested as it is read.
+pub(crate) struct Digested<R> {
+    source: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Digested<R> {
+    pub(crate) fn new(source: R) -> Digested<R> {
+        Digested {
+            source,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Reads what is left; the SHA-256 of all, as [`sha256_hex`] has it, and how many bytes there were.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub(crate) fn finish(mut self) -> io::Result<(String, u64)> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok((hex(&self.hash.finalize()), self.bytes))
+    }
+}
+
+impl<R: Read> Read for Digested<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(to)?;
+        self.hash.update(&to[..count]);
+        self.bytes += count as u64;
+        Ok(count)
     }
 }
 

@@ -8,13 +8,11 @@ use clap::Args;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use shared::embedder::Embedder;
 use shared::embedding::Embedding;
 use shared::gallery::search::TemplateForm;
 use shared::gallery::{Consent, Enrollee, Gallery, NewTemplate};
-use shared::pipeline::Pipeline;
 
-use super::detector;
+use super::pipeline;
 use super::sealing::now;
 use crate::camera::memory::MemoryCamera;
 use crate::kiosk::largest;
@@ -47,6 +45,9 @@ pub(super) struct Bench {
     /// How many made templates the gallery holds
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     templates: u64,
+    /// How many threads run detector and model
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    threads: u8,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -63,12 +64,9 @@ struct Report {
 impl Bench {
     pub(super) fn execute(&self) -> anyhow::Result<()> {
         let mut camera = MemoryCamera::read(&self.recording)?;
-        let embedder = Embedder::load(&self.model)?;
-        let gallery = self.gallery(
-            embedder.manifest().model_id(),
-            embedder.manifest().dimension,
-        )?;
-        let mut pipeline = Pipeline::new(detector(&self.detector)?, embedder);
+        let mut pipeline = pipeline(&self.detector, &self.model, self.threads.into())?;
+        let manifest = pipeline.embedder().manifest();
+        let gallery = self.gallery(manifest.model_id(), manifest.dimension)?;
         let mut latencies = Latencies::default();
         let mut found = 0;
         for number in 0..WARM_UP + self.frames {

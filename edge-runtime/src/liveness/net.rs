@@ -11,14 +11,13 @@ pub mod manifest;
 
 use std::path::{Path, PathBuf};
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 use shared::frame::Frame;
 use shared::geometry::Rect;
 use shared::inference::OnnxModel;
 use shared::model_id::sha256_hex;
 use shared::preprocessing::ColorOrder;
+use shared::resize::{Filter, Part, Resizer};
 
 use super::guard::Need;
 use super::{Check, CheckKind, Finding, LivenessError, Look, Progress, Prompt, Reason};
@@ -148,7 +147,7 @@ impl Net {
         Ok(Net {
             manifest,
             model,
-            resizer: Resizer::new(),
+            resizer: Resizer::default(),
         })
     }
 
@@ -206,17 +205,21 @@ fn planes(
 ) -> Option<Vec<f32>> {
     let size = (frame.width_px(), frame.height_px());
     let [left, top, width, height] = crop(bounds, input.crop_scale, size)?;
-    let source = ImageRef::new(size.0, size.1, frame.rgb(), PixelType::U8x3).ok()?;
-    let mut scaled = Image::new(input.side_px, input.side_px, PixelType::U8x3);
-    let options = ResizeOptions::new()
-        .crop(left, top, width, height)
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize(&source, &mut scaled, &options).ok()?;
+    let part = Part {
+        left,
+        top,
+        width,
+        height,
+    };
+    let side = input.side_px;
+    let mut pixels = vec![0; 3 * side as usize * side as usize];
+    resizer
+        .part(frame, part, (side, side), Filter::Bilinear, &mut pixels)
+        .ok()?;
     let channels = match input.color_order {
         ColorOrder::Rgb => [0, 1, 2],
         ColorOrder::Bgr => [2, 1, 0],
     };
-    let pixels = scaled.buffer();
     let plane = |channel: usize| {
         pixels
             .chunks_exact(3)

@@ -2,10 +2,9 @@
 
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use shared::frame::Frame;
 use shared::geometry::Rect;
+use shared::resize::{Filter, Part, Resizer};
 
 use super::canvas::Canvas;
 use super::painter::Painter;
@@ -115,7 +114,7 @@ fn cut(preview: &Preview<'_>) -> Cut {
 #[derive(Default)]
 pub(super) struct Mirror {
     resizer: Resizer,
-    scaled: Option<Image<'static>>,
+    scaled: Vec<u8>,
     row: Vec<u32>,
 }
 
@@ -133,31 +132,20 @@ impl Mirror {
             scaled,
             row: pixels,
         } = self;
-        if scaled.as_ref().is_none_or(|scaled| scaled.width() != side) {
-            *scaled = Some(Image::new(side, side, PixelType::U8x3));
-        }
-        let Some(scaled) = scaled else {
-            return;
-        };
-        let source = ImageRef::new(
-            frame.width_px(),
-            frame.height_px(),
-            frame.rgb(),
-            PixelType::U8x3,
-        )
-        .expect("a frame holds width x height x 3 bytes");
+        scaled.resize(3 * side as usize * side as usize, 0);
         // Rounding may carry the cut a hair beyond the frame, which the resizer refuses.
         let (left, top) = (f64::from(cut.left), f64::from(cut.top));
-        let width = f64::from(cut.side).min(f64::from(frame.width_px()) - left);
-        let height = f64::from(cut.side).min(f64::from(frame.height_px()) - top);
-        let options = ResizeOptions::new()
-            .crop(left, top, width, height)
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        let part = Part {
+            left,
+            top,
+            width: f64::from(cut.side).min(f64::from(frame.width_px()) - left),
+            height: f64::from(cut.side).min(f64::from(frame.height_px()) - top),
+        };
         resizer
-            .resize(&source, scaled, &options)
+            .part(frame, part, (side, side), Filter::Bilinear, scaled)
             .expect("the cut lies inside the frame");
         let inner = circle.with_radius(circle.radius - 1.0);
-        for (row, line) in scaled.buffer().chunks_exact(3 * side as usize).enumerate() {
+        for (row, line) in scaled.chunks_exact(3 * side as usize).enumerate() {
             let y = corner.1 + row as i32;
             let level = y as f32 + 0.5;
             let Some((from, to)) = circle.with_radius(circle.radius + 1.0).chord(level) else {

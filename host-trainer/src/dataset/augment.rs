@@ -8,6 +8,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use shared::align::AlignedFace;
 use shared::frame::Frame;
+use shared::resize::Part;
 
 use super::CROP_SHARE;
 use occlusion::Patch;
@@ -152,13 +153,10 @@ impl Augment {
 
         // In the order in which it happens to light: face, what is before it, lens, sensor, file.
         let cut = crop_box(picture, shift_x, shift_y, zoom);
-        let source = (picture.width_px(), picture.height_px(), picture.rgb());
         let mut rgb = if far && far_px < side_px {
-            let small = photo::resized(source, cut, far_px);
-            let whole = [0.0, 0.0, f64::from(far_px), f64::from(far_px)];
-            photo::resized((far_px, far_px, &small), whole, side_px)
+            photo::coarse(picture, cut, far_px, side_px)
         } else {
-            photo::resized(source, cut, side_px)
+            photo::resized(picture, cut, side_px)
         };
         if degrees != 0.0 {
             rgb = photo::turned(rgb, side_px, degrees);
@@ -187,26 +185,26 @@ impl Augment {
 
 /// The standard crop of an aligned picture, side x side pixels, without any variation.
 pub fn standard_crop(picture: &Frame, side_px: u32) -> AlignedFace {
-    let source = (picture.width_px(), picture.height_px(), picture.rgb());
-    let rgb = photo::resized(source, crop_box(picture, 0.0, 0.0, 0.0), side_px);
+    let rgb = photo::resized(picture, crop_box(picture, 0.0, 0.0, 0.0), side_px);
     match AlignedFace::from_rgb(side_px, rgb) {
         Ok(face) => face,
         Err(error) => unreachable!("three bytes a pixel: {error}"),
     }
 }
 
-/// The standard crop, moved and zoomed but kept inside the picture: left, top, width, height.
-fn crop_box(picture: &Frame, shift_x: f64, shift_y: f64, zoom: f64) -> [f64; 4] {
+/// The standard crop, moved and zoomed but kept inside the picture.
+fn crop_box(picture: &Frame, shift_x: f64, shift_y: f64, zoom: f64) -> Part {
     let size = [picture.width_px(), picture.height_px()].map(f64::from);
     let [width, height] = size.map(|extent| (extent * CROP_SHARE * (1.0 + zoom)).min(extent));
     let place = |extent: f64, cut: f64, shift: f64| {
         ((extent - cut) / 2.0 + shift * cut).clamp(0.0, extent - cut)
     };
-    let (left, top) = (
-        place(size[0], width, shift_x),
-        place(size[1], height, shift_y),
-    );
-    [left, top, width, height]
+    Part {
+        left: place(size[0], width, shift_x),
+        top: place(size[1], height, shift_y),
+        width,
+        height,
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! A frame scaled down into the detector's input, and places in it carried back to the frame.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-
 use super::{CELL_PX, Detection};
 use crate::frame::Frame;
 use crate::geometry::{Point, Rect};
 use crate::landmarks::Landmarks;
+use crate::resize::{Filter, Resizer};
 
 /// Width and height of the network's input, multiples of [`CELL_PX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,20 +104,8 @@ impl Letterbox {
     }
 
     fn resized(&self, frame: &Frame) -> Vec<u8> {
-        let source = ImageRef::new(
-            frame.width_px(),
-            frame.height_px(),
-            frame.rgb(),
-            PixelType::U8x3,
-        )
-        .expect("a frame holds width x height x 3 bytes");
-        let mut target = Image::new(self.width_px, self.height_px, PixelType::U8x3);
-        // Convolution widens the bilinear kernel with the scale, so nothing is skipped.
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Resizer::new()
-            .resize(&source, &mut target, &options)
-            .expect("source and target have one pixel type");
-        target.into_vec()
+        let size = (self.width_px, self.height_px);
+        Resizer::default().whole(frame, size, Filter::Bilinear)
     }
 
     /// A detection in input pixels, carried to frame pixels.

@@ -4,7 +4,6 @@
 //! page: without this, half of the detector's time was that.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::tract_core::internal::*;
@@ -43,19 +42,6 @@ impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Memory")
     }
-}
-
-/// What it holds makes no operator another one.
-impl PartialEq for Memory {
-    fn eq(&self, _: &Memory) -> bool {
-        true
-    }
-}
-
-impl Eq for Memory {}
-
-impl Hash for Memory {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 #[cfg(test)]

@@ -1,16 +1,41 @@
 //! Operators of our own for tract, over pictures whose channels lie last: [batch, height, width,
 //! channels], f32, of fixed shape.
 //!
-//! Each wraps a [`super::kernel`] call for every picture of the batch, and owns weights that are
-//! already packed. They are wired by [`super::rewrite`] alone, which has checked all shapes.
+//! Each wraps a [`kernel`] call for every picture of the batch, and owns weights that are ready for it.
+//! They are wired by [`super::rewrite`] alone, which has checked all shapes.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use kernel::{Crew, Filter, Grid, Kernel, Mixing, Winograd};
 
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::plan::EvalContext;
 
-use super::kernel::{Filter, Grid, Kernel, Mixing, Winograd};
 use super::memory::Memory;
+
+/// What all operators of a network work with.
+#[derive(Clone, Debug)]
+pub(super) struct Means {
+    pub(super) kernel: Kernel,
+    pub(super) crew: Crew,
+    pub(super) memory: Memory,
+}
+
+/// Who works, and in whose memory, makes no operator another one.
+impl PartialEq for Means {
+    fn eq(&self, other: &Means) -> bool {
+        self.kernel == other.kernel
+    }
+}
+
+impl Eq for Means {}
+
+impl Hash for Means {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kernel.hash(state);
+    }
+}
 
 /// Extents of a batch of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +59,12 @@ impl Pictures {
 
 /// The numbers of an input.
 fn numbers(value: &TValue) -> TractResult<&[f32]> {
-    value.try_as_plain_ram()?.as_slice::<f32>()
+    of(value)
+}
+
+/// The numbers of a tensor.
+pub(super) fn of(tensor: &Tensor) -> TractResult<&[f32]> {
+    tensor.try_as_plain_ram()?.as_slice::<f32>()
 }
 
 /// An output, whose pictures `fill` writes whole: index, numbers.
@@ -93,7 +123,7 @@ pub(super) struct Convolution {
     /// Rows and columns of zeros before and after the input.
     pub(super) padding: [[usize; 2]; 2],
     pub(super) output: Pictures,
-    pub(super) memory: Memory,
+    pub(super) means: Means,
 }
 
 operator!(Convolution, "UsherConvolution");
@@ -109,14 +139,14 @@ impl EvalOp for Convolution {
         let picture = |i: usize| &pictures[i * each..(i + 1) * each];
         let (sums_len, padded_len) = self.room();
         if sums_len + padded_len == 0 {
-            return filled(&self.memory, self.output, |i, output| {
+            return filled(&self.means.memory, self.output, |i, output| {
                 self.compute(picture(i), part(added, i, output.len()), &mut [], output);
             });
         }
-        let mut memory = self.memory.take(&[sums_len + padded_len])?;
+        let mut memory = self.means.memory.take(&[sums_len + padded_len])?;
         let mut view = memory.try_as_plain_ram_mut()?;
         let (room, padded) = view.as_slice_mut::<f32>()?.split_at_mut(sums_len);
-        let output = filled(&self.memory, self.output, |i, output| {
+        let output = filled(&self.means.memory, self.output, |i, output| {
             let mut input = picture(i);
             if padded_len > 0 {
                 self.pad(input, padded);
@@ -124,7 +154,7 @@ impl EvalOp for Convolution {
             }
             self.compute(input, part(added, i, output.len()), room, output);
         })?;
-        self.memory.keep(memory);
+        self.means.memory.keep(memory);
         Ok(output)
     }
 }
@@ -148,10 +178,10 @@ impl Convolution {
 
     /// Computes one picture.
     fn compute(&self, input: &[f32], added: Option<&[f32]>, room: &mut [f32], output: &mut [f32]) {
-        let extents = [self.output.height, self.output.width];
+        let (crew, extents) = (&self.means.crew, [self.output.height, self.output.width]);
         match &self.sums {
-            Sums::Plain(mixing) => mixing.run(self.grid(), input, added, output),
-            Sums::Winograd(winograd) => winograd.run(input, extents, added, room, output),
+            Sums::Plain(mixing) => mixing.run(crew, self.grid(), input, added, output),
+            Sums::Winograd(winograd) => winograd.run(crew, input, extents, added, room, output),
         }
     }
 
@@ -200,14 +230,14 @@ impl Convolution {
             ..
         } = self.input;
         let row = self.padded_width() * channels;
-        let [[above, below], [left, right]] = self.padding;
+        let [[above, _], [left, right]] = self.padding;
         let (left, right) = (left * channels, right * channels);
-        room[..above * row].fill(0.0);
-        room[(above + height) * row..][..below * row].fill(0.0);
-        for (y, to) in room[above * row..][..height * row]
-            .chunks_exact_mut(row)
-            .enumerate()
-        {
+        let pad_row = |y: usize, to: &mut [f32]| {
+            if y < above || y >= above + height {
+                to.fill(0.0);
+                return;
+            }
+            let y = y - above;
             to[..left].fill(0.0);
             to[row - right..].fill(0.0);
             let to = &mut to[left..row - right];
@@ -234,7 +264,12 @@ impl Convolution {
                     }
                 }
             }
-        }
+        };
+        self.means.crew.fill(room, row, |rows, to| {
+            for (y, to) in rows.zip(to.chunks_exact_mut(row)) {
+                pad_row(y, to);
+            }
+        });
     }
 }
 
@@ -244,7 +279,7 @@ pub(super) struct Depthwise {
     pub(super) filter: Arc<Filter>,
     pub(super) input: Pictures,
     pub(super) output: Pictures,
-    pub(super) memory: Memory,
+    pub(super) means: Means,
 }
 
 operator!(Depthwise, "UsherDepthwise");
@@ -256,9 +291,10 @@ impl EvalOp for Depthwise {
         let pictures = numbers(&inputs[0])?;
         let Pictures { height, width, .. } = self.input;
         let each = self.input.numbers();
-        filled(&self.memory, self.output, |i, output| {
+        filled(&self.means.memory, self.output, |i, output| {
             let picture = &pictures[i * each..(i + 1) * each];
             self.filter.run(
+                &self.means.crew,
                 (picture, height, width),
                 (output, self.output.height, self.output.width),
             );
@@ -269,14 +305,13 @@ impl EvalOp for Depthwise {
 /// The largest number under each window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct MaxPool {
-    pub(super) kernel: Kernel,
     /// First row and rows of each window, within the input.
     pub(super) rows: Vec<[usize; 2]>,
     /// The same for columns.
     pub(super) columns: Vec<[usize; 2]>,
     pub(super) input: Pictures,
     pub(super) output: Pictures,
-    pub(super) memory: Memory,
+    pub(super) means: Means,
 }
 
 operator!(MaxPool, "UsherMaxPool");
@@ -290,9 +325,10 @@ impl EvalOp for MaxPool {
             width, channels, ..
         } = self.input;
         let each = self.input.numbers();
-        filled(&self.memory, self.output, |i, output| {
+        filled(&self.means.memory, self.output, |i, output| {
             let picture = &pictures[i * each..(i + 1) * each];
-            self.kernel.max_pool(
+            self.means.kernel.max_pool(
+                &self.means.crew,
                 (picture, width, channels),
                 &self.rows,
                 &self.columns,
@@ -305,10 +341,9 @@ impl EvalOp for MaxPool {
 /// One picture plus another, which is `factor` times smaller and whose pixels are repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sum {
-    pub(super) kernel: Kernel,
     pub(super) factor: usize,
     pub(super) output: Pictures,
-    pub(super) memory: Memory,
+    pub(super) means: Means,
 }
 
 operator!(Sum, "UsherSum");
@@ -326,10 +361,11 @@ impl EvalOp for Sum {
         } = self.output;
         let each = self.output.numbers();
         let of_other = each / (self.factor * self.factor);
-        filled(&self.memory, self.output, |i, output| {
+        filled(&self.means.memory, self.output, |i, output| {
             let one = &one[i * each..(i + 1) * each];
             let other = &other[i * of_other..(i + 1) * of_other];
-            self.kernel
+            self.means
+                .kernel
                 .sum([height, width, channels], one, (other, self.factor), output);
         })
     }
@@ -341,7 +377,7 @@ pub(super) struct Join {
     /// Channels of each.
     pub(super) channels: Vec<usize>,
     pub(super) output: Pictures,
-    pub(super) memory: Memory,
+    pub(super) means: Means,
 }
 
 operator!(Join, "UsherJoin");
@@ -360,16 +396,69 @@ impl EvalOp for Join {
             .iter()
             .map(numbers)
             .collect::<TractResult<TVec<_>>>()?;
-        filled(&self.memory, self.output, |i, output| {
-            let mut first = 0;
-            for (input, &channels) in parts.iter().zip(&self.channels) {
-                let each = height * width * channels;
-                let pixels = input[i * each..(i + 1) * each].chunks_exact(channels);
-                for (to, pixel) in output.chunks_exact_mut(all).zip(pixels) {
-                    to[first..first + channels].copy_from_slice(pixel);
+        filled(&self.means.memory, self.output, |i, output| {
+            self.means.crew.fill(output, all, |pixels, output| {
+                let mut first = 0;
+                for (input, &channels) in parts.iter().zip(&self.channels) {
+                    let before = i * height * width + pixels.start;
+                    let pixels = input[before * channels..].chunks_exact(channels);
+                    for (to, pixel) in output.chunks_exact_mut(all).zip(pixels) {
+                        to[first..first + channels].copy_from_slice(pixel);
+                    }
+                    first += channels;
                 }
-                first += channels;
-            }
+            });
         })
+    }
+}
+
+/// A fully connected layer over one vector, and its activation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Dense {
+    /// As the file has them: a row for each output.
+    pub(super) weights: Arc<Tensor>,
+    /// A number for each output.
+    pub(super) bias: Arc<Tensor>,
+    pub(super) relu: bool,
+    pub(super) means: Means,
+}
+
+impl Dense {
+    fn outputs(&self) -> usize {
+        self.weights.shape()[0]
+    }
+}
+
+impl Op for Dense {
+    fn name(&self) -> StaticName {
+        "UsherDense".into()
+    }
+    op_as_typed_op!();
+}
+
+impl TypedOp for Dense {
+    fn output_facts(&self, _inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec!(f32::fact([1, self.outputs()])))
+    }
+    as_op!();
+}
+
+impl EvalOp for Dense {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let Means {
+            kernel,
+            crew,
+            memory,
+        } = &self.means;
+        let mut output = memory.take(&[1, self.outputs()])?;
+        kernel.dense(
+            crew,
+            (of(&self.weights)?, of(&self.bias)?, self.relu),
+            numbers(&inputs[0])?,
+            output.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?,
+        );
+        Ok(tvec!(memory.keep(output)))
     }
 }

@@ -5,12 +5,14 @@
 //! anew; everything else stays as it is, and where the two meet the axes are moved. tract's own
 //! optimizer runs afterwards, over what little is left.
 
+mod dense;
 mod pattern;
 mod siblings;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use kernel::{Filter, Mixing, Winograd};
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::{Slice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
@@ -19,9 +21,8 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::NearestUpsample;
 use tract_onnx::tract_core::ops::source::TypedSource;
 
-use super::kernel::{Filter, Kernel, Mixing, Winograd};
-use super::memory::Memory;
-use super::operator::{Convolution, Depthwise, Sum, Sums};
+use super::operator::{Convolution, Depthwise, Means, Sum, Sums};
+use dense::Layer;
 use pattern::{Group, constant, is_add, pictures};
 use siblings::Siblings;
 
@@ -33,9 +34,10 @@ const TO_FIRST: AxisOp = AxisOp::Move(3, 1);
 ///
 /// # Errors
 /// When tract refuses a wire: a bug of ours, or a network at odds with itself.
-pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<TypedModel> {
+pub(super) fn rewrite(mut source: TypedModel, means: Means) -> TractResult<TypedModel> {
     simplify_resizing(&mut source)?;
     let mut groups = pattern::groups(&source)?;
+    let layers = dense::layers(&source)?;
     let siblings = siblings::joined(&source, &mut groups)?;
     let joined = siblings
         .iter()
@@ -44,14 +46,19 @@ pub(super) fn rewrite(mut source: TypedModel, kernel: Kernel) -> TractResult<Typ
         .values()
         .chain(joined)
         .flat_map(|group| group.inside.iter().copied())
+        .chain(
+            layers
+                .values()
+                .flat_map(|layer| layer.inside.iter().copied()),
+        )
         .collect();
     let mut rewriter = Rewriter {
         source: &source,
-        kernel,
+        means,
         groups: &groups,
+        layers: &layers,
         siblings: &siblings,
         inside,
-        memory: Memory::default(),
         target: TypedModel::default(),
         as_is: HashMap::new(),
         last: HashMap::new(),
@@ -99,10 +106,11 @@ fn simplify_resizing(model: &mut TypedModel) -> TractResult<()> {
 
 struct Rewriter<'a> {
     source: &'a TypedModel,
-    kernel: Kernel,
-    memory: Memory,
+    means: Means,
     /// Nodes that become one operator, by the last of them.
     groups: &'a HashMap<usize, Group>,
+    /// The same for fully connected layers.
+    layers: &'a HashMap<usize, Layer>,
     /// Groups that become one, side by side.
     siblings: &'a [Siblings],
     /// Nodes of groups but for the last ones, and all of siblings.
@@ -129,6 +137,12 @@ impl Rewriter<'_> {
         if let Some(group) = self.groups.get(&node.id) {
             let wire = self.group(&node.name, group)?;
             self.last.insert(outlet, wire);
+            return Ok(());
+        }
+        if let Some(layer) = self.layers.get(&node.id) {
+            let (input, op) = (self.as_is(layer.from)?, layer.operator(&self.means)?);
+            let wire = self.target.wire_node(&*node.name, op, &[input])?[0];
+            self.as_is.insert(outlet, wire);
             return Ok(());
         }
         let is_branch =
@@ -190,19 +204,17 @@ impl Rewriter<'_> {
         let op: Box<dyn TypedOp> = if node.op_is::<ElementWiseOp>() || node.op_is::<TypedBinOp>() {
             node.op.clone()
         } else if let Some(pool) = node.op_as::<cnn::MaxPool>()
-            && let Some(op) =
-                pattern::max_pool(self.source, node, pool, (self.kernel, &self.memory))
+            && let Some(op) = pattern::max_pool(self.source, node, pool, &self.means)
         {
             Box::new(op)
         } else if let Some(pool) = node.op_as::<cnn::SumPool>()
-            && let Some(op) =
-                pattern::sum_pool(self.source, node, pool, (self.kernel, &self.memory))
+            && let Some(op) = pattern::sum_pool(self.source, node, pool, &self.means)
         {
             Box::new(op)
         } else if node
             .op_as::<TypedConcat>()
             .is_some_and(|concat| concat.axis == 1)
-            && let Some(op) = pattern::join(self.source, node, &self.memory)
+            && let Some(op) = pattern::join(self.source, node, &self.means)
         {
             Box::new(op)
         } else {
@@ -239,10 +251,9 @@ impl Rewriter<'_> {
         };
         let one = self.last(one)?;
         let op = Sum {
-            kernel: self.kernel,
             factor,
             output,
-            memory: self.memory.clone(),
+            means: self.means.clone(),
         };
         Ok(Some(
             self.target.wire_node(&*node.name, op, &[one, other])?[0],
@@ -255,7 +266,7 @@ impl Rewriter<'_> {
         let op: Box<dyn TypedOp> = if group.depthwise {
             Box::new(Depthwise {
                 filter: Arc::new(Filter::new(
-                    self.kernel,
+                    self.means.kernel,
                     (
                         group.kernel,
                         group.stride,
@@ -267,7 +278,7 @@ impl Rewriter<'_> {
                 )),
                 input: group.input,
                 output: group.output,
-                memory: self.memory.clone(),
+                means: self.means.clone(),
             })
         } else {
             Box::new(self.convolution(group, planar)?)
@@ -297,11 +308,11 @@ impl Rewriter<'_> {
                 let [before, after] = &mut padding[axis];
                 *after = Winograd::padded(side, extents[axis]) - lengths[axis] - *before;
             }
-            let winograd = Winograd::new(self.kernel, side, &weights, bias, activation);
+            let winograd = Winograd::new(self.means.kernel, side, &weights, bias, activation);
             Sums::Winograd(Arc::new(winograd))
         } else {
             Sums::Plain(Arc::new(Mixing::new(
-                self.kernel,
+                self.means.kernel,
                 &weights,
                 bias,
                 activation,
@@ -315,7 +326,7 @@ impl Rewriter<'_> {
             stride: group.stride,
             padding,
             output: group.output,
-            memory: self.memory.clone(),
+            means: self.means.clone(),
         })
     }
 

@@ -11,16 +11,26 @@ use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::array::TypedConcat;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn::{self, KernelFormat, PaddingSpec, PoolSpec};
+use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
 use tract_onnx::tract_core::ops::math::{add, max, min, mul, sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample, Reduce, Reducer, sigmoid};
 
-use super::kernel::Kernel;
 use super::operator::{Convolution, Join, Sums};
 use super::*;
+use kernel::Kernel;
 
 /// Of the largest value of an output, or of what it could be.
 const TOLERANCE: f32 = 1e-5;
+
+/// A kernel, and a crew of so many.
+fn means(kernel: Kernel, threads: usize) -> Means {
+    Means {
+        kernel,
+        crew: crew(threads).unwrap(),
+        memory: Default::default(),
+    }
+}
 
 /// Runs a network by tract and by every instruction set; panics where they differ. Returns how many
 /// operators of a network are ours.
@@ -38,7 +48,8 @@ fn agree(
     let expected = by_tract.run(&input).unwrap();
     let mut ours = 0;
     for kernel in Kernel::of_this_machine() {
-        let mut model = file.prepare_by(shape, Operators::Ours(kernel)).unwrap();
+        let by_ours = |threads| file.prepare_by(shape, Operators::Ours(means(kernel, threads)));
+        let mut model = by_ours(1).unwrap();
         assert_eq!(model.outputs(), by_tract.outputs(), "{name}");
         let nodes = model.state.model().nodes().iter();
         ours = nodes
@@ -66,6 +77,10 @@ fn agree(
                     );
                 }
             }
+            assert!(
+                by_ours(2).unwrap().run(&input).unwrap() == found,
+                "{name}, two threads"
+            );
         }
     }
     ours
@@ -370,7 +385,7 @@ fn random_networks_agree() {
         };
         let expected = run(model.clone());
         for kernel in Kernel::of_this_machine() {
-            let rewritten = rewrite::rewrite(model.clone(), kernel).unwrap();
+            let rewritten = rewrite::rewrite(model.clone(), means(kernel, 1)).unwrap();
             for node in rewritten.nodes() {
                 ours += usize::from(node.op.name().starts_with("Usher"));
                 joined += usize::from(node.op_is::<Join>());
@@ -433,7 +448,7 @@ fn normalization_and_prelu_of_a_file_go_into_the_convolution() {
     let normalized = network.normalization(0, sum, 6);
     let output = network.chosen(0, normalized, 6);
     network.model.select_output_outlets(&[output]).unwrap();
-    let rewritten = rewrite::rewrite(network.model, Kernel::of_this_machine()[0]).unwrap();
+    let rewritten = rewrite::rewrite(network.model, means(Kernel::best(), 1)).unwrap();
     let names: Vec<String> = rewritten
         .nodes()
         .iter()
@@ -442,6 +457,99 @@ fn normalization_and_prelu_of_a_file_go_into_the_convolution() {
         .collect();
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[1].starts_with("Usher"), "{names:?}");
+}
+
+#[test]
+fn fully_connected_layers_are_ours_where_they_are_plain() {
+    let mut draw = ChaCha8Rng::seed_from_u64(95);
+    for (batch, with_bias, with_relu, transposed) in [
+        (1, true, true, true),
+        (1, true, false, true),
+        (1, false, true, true),
+        (1, false, false, true),
+        (2, true, true, true),
+        (1, true, true, false),
+    ] {
+        let mut network = Network::new(&mut draw);
+        let input = f32::fact([batch, 50]);
+        let mut last = network.model.add_source("vector", input).unwrap();
+        network.model.set_input_outlets(&[last]).unwrap();
+        let extents = if transposed { [30, 50] } else { [50, 30] };
+        let weights = network.constant("weights".to_owned(), &extents);
+        let axes = AxesMapping::for_numpy_matmul(2, false, transposed, false).unwrap();
+        let product = EinSum::new(axes, f32::datum_type());
+        last = network.wire("product".to_owned(), product, &[last, weights]);
+        if with_bias {
+            let bias = network.constant("bias".to_owned(), &[1, 30]);
+            last = network.wire("sum".to_owned(), add(), &[last, bias]);
+        }
+        if with_relu {
+            let zero = Tensor::zero::<f32>(&[1, 1]).unwrap();
+            let zero = network.model.add_const("zero", zero).unwrap();
+            last = network.wire("relu".to_owned(), max(), &[last, zero]);
+        }
+        network.model.select_output_outlets(&[last]).unwrap();
+        let model = network.model;
+        let numbers: Vec<f32> = (0..batch * 50)
+            .map(|_| draw.random_range(-1.0..1.0))
+            .collect();
+        let input = Tensor::from_shape(&[batch, 50], &numbers).unwrap();
+        let run = |model: TypedModel| {
+            let plan = model.into_optimized().unwrap().into_runnable().unwrap();
+            plan.run(tvec!(input.clone().into_tvalue())).unwrap()
+        };
+        let rewritten = rewrite::rewrite(model.clone(), means(Kernel::best(), 1)).unwrap();
+        let is_ours = |node: &TypedNode| node.op.name() == "UsherDense";
+        assert_eq!(
+            rewritten.nodes().iter().any(is_ours),
+            batch == 1 && transposed,
+            "{batch} {transposed}"
+        );
+        run(rewritten)[0]
+            .close_enough(&run(model)[0], Approximation::Close)
+            .unwrap();
+    }
+}
+
+/// What is read piece by piece is what tract reads at once.
+#[test]
+fn a_file_read_in_pieces_is_the_same_network() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/usher-small.onnx");
+    let bytes = std::fs::read(path).unwrap();
+    let shape = [1, 3, 112, 112];
+    let mut at_once = tract_onnx::onnx().model_for_read(&mut &*bytes).unwrap();
+    at_once.set_input_fact(0, f32::fact(shape).into()).unwrap();
+    let numbers: Vec<f32> = (0..3 * 112 * 112).map(|i| (i % 17) as f32 / 17.0).collect();
+    let input = Tensor::from_shape(&shape, &numbers).unwrap();
+    let plan = at_once.into_optimized().unwrap().into_runnable().unwrap();
+    let expected = plan.run(tvec!(input.into_tvalue())).unwrap();
+    let file = OnnxFile::parse(&bytes).unwrap();
+    let found = file
+        .prepare_by(&shape, Operators::Tract)
+        .unwrap()
+        .run(&numbers)
+        .unwrap();
+    assert_eq!(found[0], operator::of(&expected[0]).unwrap());
+
+    // A reader that hands out little at a time, and one that ends early or says nothing.
+    struct Slowly<'a>(&'a [u8]);
+    impl std::io::Read for Slowly<'_> {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            let most = to.len().min(1000);
+            std::io::Read::read(&mut self.0, &mut to[..most])
+        }
+    }
+    let length = bytes.len() as u64;
+    let parts = OnnxParts::read(Slowly(&bytes), length).unwrap();
+    let slowly = OnnxFile::from_parts(parts).unwrap();
+    let again = slowly
+        .prepare_by(&shape, Operators::Tract)
+        .unwrap()
+        .run(&numbers)
+        .unwrap();
+    assert_eq!(again, found);
+    assert!(OnnxParts::read(Slowly(&bytes[..bytes.len() / 2]), length).is_err());
+    assert!(OnnxParts::read(Slowly(&bytes), length / 2).is_err());
 }
 
 /// A file of the repository's models.

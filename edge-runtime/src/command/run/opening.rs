@@ -3,14 +3,13 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use shared::embedder::Embedder;
 use shared::gallery::options::{Asking, Keys};
 use shared::gallery::store::Condition;
 use shared::gallery::{Gallery, GalleryError, GalleryStore};
 use shared::model_id::{ModelId, sha256_hex};
 use shared::pipeline::Pipeline;
 
-use crate::command::detector;
+use crate::command::pipeline;
 use crate::command::sealing::{Held, NewGallery, by};
 use crate::config::Config;
 use crate::desk::Desk;
@@ -55,10 +54,8 @@ impl Holding {
 impl Opening {
     /// Detector and embedder.
     pub(super) fn pipeline(&self, config: &Config) -> anyhow::Result<Pipeline> {
-        let detector = detector(&config.kiosk.detector())?;
-        let embedder = Embedder::load(&config.kiosk.model)?;
-        tracing::debug!(model = %embedder.manifest().model_id(), "loaded");
-        Ok(Pipeline::new(detector, embedder))
+        let kiosk = &config.kiosk;
+        pipeline(&kiosk.detector(), &kiosk.model, kiosk.threads)
     }
 
     /// The kiosk for a recording: nobody is enrolled at it, and no check for a living person is on.

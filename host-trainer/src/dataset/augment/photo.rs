@@ -1,32 +1,27 @@
 //! What lens, light and file format do to a face: resolution, blur, tones, colors, JPEG.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::{ExtendedColorType, ImageDecoder};
 use shared::align::{self, Similarity};
 use shared::frame::Frame;
+use shared::resize::{Filter, Part, Resizer};
 
-/// That part of a picture (width, height, RGB8), side x side.
-pub(super) fn resized(
-    (width, height, rgb): (u32, u32, &[u8]),
-    part: [f64; 4],
-    side_px: u32,
-) -> Vec<u8> {
-    let [left, top, part_width, part_height] = part;
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(left, top, part_width, part_height);
-    let mut out = Image::new(side_px, side_px, PixelType::U8x3);
-    let done = ImageRef::new(width, height, rgb, PixelType::U8x3)
-        .map_err(|error| error.to_string())
-        .and_then(|source| {
-            let resize = Resizer::new().resize(&source, &mut out, &options);
-            resize.map_err(|error| error.to_string())
-        });
-    // The buffer fits the size, and the part was clamped to it: nothing is left to fail.
+/// That part of a picture, side x side.
+pub(super) fn resized(picture: &Frame, part: Part, side_px: u32) -> Vec<u8> {
+    let mut out = vec![0; 3 * side_px as usize * side_px as usize];
+    let (size, filter) = ((side_px, side_px), Filter::Bilinear);
+    let done = Resizer::default().part(picture, part, size, filter, &mut out);
+    // The part was clamped to the picture: nothing is left to fail.
     assert_eq!(done, Ok(()), "a part of a picture");
-    out.into_vec()
+    out
+}
+
+/// The same, by a camera that sees it with fewer pixels a side.
+pub(super) fn coarse(picture: &Frame, part: Part, seen_px: u32, side_px: u32) -> Vec<u8> {
+    match Frame::new(seen_px, seen_px, resized(picture, part, seen_px)) {
+        Ok(seen) => Resizer::default().whole(&seen, (side_px, side_px), Filter::Bilinear),
+        Err(error) => unreachable!("three bytes a pixel: {error}"),
+    }
 }
 
 /// Turned about its center; the edge is repeated where nothing turns in.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use kernel::{Activation, Filter, Numbers};
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
@@ -13,9 +14,7 @@ use tract_onnx::tract_core::ops::logic::{CompGT, Iff};
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample};
 
-use crate::inference::kernel::{Activation, Filter, Kernel, Numbers};
-use crate::inference::memory::Memory;
-use crate::inference::operator::{self, Pictures};
+use crate::inference::operator::{self, Means, Pictures, of as numbers};
 
 /// A convolution, its activation and a sum: nodes that become one operator.
 pub(super) struct Group {
@@ -300,7 +299,7 @@ pub(super) fn max_pool(
     model: &TypedModel,
     node: &TypedNode,
     pool: &MaxPool,
-    (kernel, memory): (Kernel, &Memory),
+    means: &Means,
 ) -> Option<operator::MaxPool> {
     if pool.with_index_outputs.is_some() || !flat(&pool.pool_spec) {
         return None;
@@ -325,12 +324,11 @@ pub(super) fn max_pool(
     let whole = rows.iter().chain(&columns).all(|[_, count]| *count > 0);
     (whole && rows.len() == output.height && columns.len() == output.width).then_some(
         operator::MaxPool {
-            kernel,
             rows,
             columns,
             input,
             output,
-            memory: memory.clone(),
+            means: means.clone(),
         },
     )
 }
@@ -340,7 +338,7 @@ pub(super) fn sum_pool(
     model: &TypedModel,
     node: &TypedNode,
     pool: &SumPool,
-    (kernel, memory): (Kernel, &Memory),
+    means: &Means,
 ) -> Option<operator::Depthwise> {
     let spec = &pool.pool_spec;
     if !flat(spec) {
@@ -364,7 +362,7 @@ pub(super) fn sum_pool(
         1.0
     };
     let filter = Filter::new(
-        kernel,
+        means.kernel,
         (
             size,
             [spec.stride(0), spec.stride(1)],
@@ -378,21 +376,17 @@ pub(super) fn sum_pool(
         filter: Arc::new(filter),
         input,
         output,
-        memory: memory.clone(),
+        means: means.clone(),
     })
 }
 
 /// Pictures side by side by our operator, if all of them are pictures.
-pub(super) fn join(
-    model: &TypedModel,
-    node: &TypedNode,
-    memory: &Memory,
-) -> Option<operator::Join> {
+pub(super) fn join(model: &TypedModel, node: &TypedNode, means: &Means) -> Option<operator::Join> {
     let each = |input: &OutletId| Some(pictures(model, *input)?.channels);
     Some(operator::Join {
         channels: node.inputs.iter().map(each).collect::<Option<_>>()?,
         output: pictures(model, OutletId::new(node.id, 0))?,
-        memory: memory.clone(),
+        means: means.clone(),
     })
 }
 
@@ -474,10 +468,6 @@ fn for_each_channel(tensor: &Tensor, channels: usize) -> Option<Numbers> {
     }
 }
 
-fn numbers(tensor: &Tensor) -> TractResult<&[f32]> {
-    tensor.try_as_plain_ram()?.as_slice::<f32>()
-}
-
 /// The nodes that read an outlet, one for each time; none where the outlet leaves the network.
 fn readers(model: &TypedModel, outlet: OutletId) -> Vec<usize> {
     if model.outputs.contains(&outlet) {
@@ -499,7 +489,7 @@ pub(super) fn only_reader(model: &TypedModel, node: usize) -> Option<usize> {
 }
 
 /// The input of a node of two inputs that is not this one.
-fn other_input(model: &TypedModel, node: usize, one: OutletId) -> Option<OutletId> {
+pub(super) fn other_input(model: &TypedModel, node: usize, one: OutletId) -> Option<OutletId> {
     match model.node(node).inputs[..] {
         [first, other] if first == one && other != one => Some(other),
         [other, second] if second == one && other != one => Some(other),
@@ -507,7 +497,7 @@ fn other_input(model: &TypedModel, node: usize, one: OutletId) -> Option<OutletI
     }
 }
 
-fn is_zero(model: &TypedModel, outlet: Option<OutletId>) -> TractResult<bool> {
+pub(super) fn is_zero(model: &TypedModel, outlet: Option<OutletId>) -> TractResult<bool> {
     let tensor = known(model, outlet)?;
     Ok(tensor.is_some_and(|tensor| {
         numbers(&tensor).is_ok_and(|numbers| numbers.iter().all(|&number| number == 0.0))

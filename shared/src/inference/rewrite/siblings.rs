@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tract_onnx::tract_core::internal::*;
 
 use super::pattern::{Group, only_reader};
-use crate::inference::kernel::{Activation, Numbers};
+use kernel::{Activation, Numbers};
 
 /// Branches wider than this fill vectors by themselves.
 const NARROW: usize = 15;

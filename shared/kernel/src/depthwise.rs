@@ -17,24 +17,26 @@ const TILE: usize = 4;
 const CHUNK: usize = 4 * 1024;
 
 /// What a depthwise convolution works on, all of it checked by `Kernel::depthwise`.
-pub(super) struct Work<'a> {
+pub(crate) struct Work<'a> {
     /// Height x width x channels.
-    pub(super) input: &'a [f32],
-    pub(super) height: usize,
-    pub(super) width: usize,
-    pub(super) channels: usize,
+    pub(crate) input: &'a [f32],
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
     /// Kernel height x width x channels.
-    pub(super) weights: &'a [f32],
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: [usize; 2],
+    pub(crate) weights: &'a [f32],
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
     /// Rows and columns of zeros before the input.
-    pub(super) padding: [usize; 2],
-    pub(super) bias: &'a [f32],
-    pub(super) ramp: Ramp<'a>,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(crate) padding: [usize; 2],
+    pub(crate) bias: &'a [f32],
+    pub(crate) ramp: Ramp<'a>,
+    /// The output's first row here.
+    pub(crate) first: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
     /// Rows x columns x channels.
-    pub(super) output: &'a mut [f32],
+    pub(crate) output: &'a mut [f32],
 }
 
 /// Taps of the kernel that meet the input.
@@ -98,14 +100,14 @@ unsafe fn load<V: Vector, const PART: bool>(from: *const f32, count: usize) -> V
 /// # Safety
 /// Called where V's features are enabled; the work keeps its promises.
 #[inline(always)]
-pub(super) unsafe fn run<V: Vector>(work: &mut Work<'_>) {
+pub(crate) unsafe fn run<V: Vector>(work: &mut Work<'_>) {
     let inner = inner_columns(work);
     // All channels of some columns, then the next: their input stays in the first cache meanwhile.
     let numbers = SIDE * work.stride[1] * work.channels;
     let chunk = (CHUNK / numbers).next_multiple_of(TILE).max(TILE);
     for row in 0..work.rows {
         let [top, y, high] = along(
-            row,
+            work.first + row,
             work.stride[0],
             work.padding[0],
             work.kernel[0],

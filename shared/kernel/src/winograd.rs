@@ -11,8 +11,10 @@
 //! The points are 0, 1, -1, 2, -2 and infinity. Sums come out with several times the rounding of plain
 //! ones, far within what kernels may differ by.
 
+use std::ops::Range;
+
 use super::vector::{Vector, put, some};
-use super::{Activation, Finish, Grid, Kernel, LINE, Mixing, Numbers, Ramp};
+use super::{Activation, Crew, Finish, Grid, Kernel, LINE, Mixing, Numbers, Ramp, take};
 
 /// Points along an axis, and pixels of a tile of the input.
 const POINTS: usize = 6;
@@ -22,7 +24,7 @@ const TOGETHER: usize = 256 * 1024;
 
 /// Weights, bias and activation of a convolution of 3 x 3 or 5 x 5 pixels that mixes channels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::inference) struct Winograd {
+pub struct Winograd {
     kernel: Kernel,
     side: usize,
     /// Channels of the input.
@@ -37,16 +39,12 @@ pub(in crate::inference) struct Winograd {
 impl Winograd {
     /// Whether it is faster than plain sums, for a kernel and an output of so many pixels, and so many
     /// channels before and after.
-    pub(in crate::inference) fn pays(
-        kernel: [usize; 2],
-        output: [usize; 2],
-        [depth, channels]: [usize; 2],
-    ) -> bool {
+    pub fn pays(kernel: [usize; 2], output: [usize; 2], [depth, channels]: [usize; 2]) -> bool {
         let side = kernel[0];
         if kernel[1] != side || !(side == 3 || side == 5) {
             return false;
         }
-        let tiles: usize = output.iter().map(|len| len.div_ceil(step(side))).product();
+        let tiles = tiles(side, output);
         // Weights are read, too, more of them than for plain sums: it takes about as long as 8 tiles more.
         let products = ALL * (tiles + 8) * depth * channels;
         // Turning a value costs about as much as 8 products of a vector.
@@ -56,7 +54,7 @@ impl Winograd {
     }
 
     /// Rows, or columns, that the input has with its zeros around it, for so many of the output.
-    pub(in crate::inference) fn padded(side: usize, output: usize) -> usize {
+    pub fn padded(side: usize, output: usize) -> usize {
         output.next_multiple_of(step(side)) + side - 1
     }
 
@@ -64,7 +62,7 @@ impl Winograd {
     ///
     /// # Panics
     /// When a length does not fit, or the side is neither 3 nor 5.
-    pub(in crate::inference) fn new(
+    pub fn new(
         kernel: Kernel,
         side: usize,
         weights: &[f32],
@@ -98,17 +96,14 @@ impl Winograd {
     }
 
     /// Numbers that [`Winograd::run`] needs room for.
-    pub(in crate::inference) fn room(&self, output: [usize; 2]) -> usize {
+    pub fn room(&self, output: [usize; 2]) -> usize {
         let count = self.together(output);
         ALL * (apart(count * self.depth) + apart(count * self.channels))
     }
 
     /// Tiles that are worked at together.
     fn together(&self, output: [usize; 2]) -> usize {
-        let tiles: usize = output
-            .iter()
-            .map(|len| len.div_ceil(step(self.side)))
-            .product();
+        let tiles = tiles(self.side, output);
         let numbers = TOGETHER.max(ALL * self.depth * self.channels);
         let most = (numbers / (ALL * (self.depth + self.channels))).max(1);
         tiles.div_ceil(tiles.div_ceil(most))
@@ -119,8 +114,9 @@ impl Winograd {
     ///
     /// # Panics
     /// When input, output, room or what is added have another size.
-    pub(in crate::inference) fn run(
+    pub fn run(
         &self,
+        crew: &Crew,
         input: &[f32],
         [rows, columns]: [usize; 2],
         added: Option<&[f32]>,
@@ -143,23 +139,27 @@ impl Winograd {
         let (values, sums) = room.split_at_mut(ALL * of_value);
         let step = step(self.side);
         let across = columns.div_ceil(step);
-        let tiles = rows.div_ceil(step) * across;
+        let tiles = tiles(self.side, [rows, columns]);
         for first in (0..tiles).step_by(together) {
             let count = together.min(tiles - first);
-            let tiles = Tiles {
-                first,
-                count,
+            let some = |part: Range<usize>| Tiles {
+                first: first + part.start,
+                count: part.len(),
                 across,
                 step,
             };
-            self.kernel.spread(Spread {
+            // Turning tiles takes memory longer than the processor.
+            let turning = |channels| 4 * ALL * POINTS * count * channels;
+            let to = Places(values.as_mut_ptr());
+            let spreads = crew.pieces(count, turning(depth)).map(|part| Spread {
                 input,
                 width,
                 channels: depth,
-                tiles,
                 apart: of_value,
-                values,
+                values: to.after(part.start * depth),
+                tiles: some(part),
             });
+            crew.share(spreads, |work| self.kernel.spread(work));
             let grid = Grid {
                 rows: 1,
                 columns: count,
@@ -169,23 +169,30 @@ impl Winograd {
                 segment: 0,
                 depth,
             };
-            for (point, product) in self.products.iter().enumerate() {
-                let values = &values[point * of_value..][..count * depth];
-                let sums = &mut sums[point * of_sum..][..count * channels];
-                product.run(grid, values, None, sums);
-            }
-            self.kernel.gather(Gather {
-                sums,
+            let mut left = &mut *sums;
+            let points = crew.pieces(ALL, ALL * count * depth * channels);
+            let points = points.map(|part| (part.clone(), take(&mut left, part.len() * of_sum)));
+            crew.share(points, |(part, sums)| {
+                for (point, sums) in part.zip(sums.chunks_exact_mut(of_sum)) {
+                    let values = &values[point * of_value..][..count * depth];
+                    let sums = &mut sums[..count * channels];
+                    self.products[point].run(&Crew::default(), grid, values, None, sums);
+                }
+            });
+            let to = Places(output.as_mut_ptr());
+            let gathers = crew.pieces(count, turning(channels)).map(|part| Gather {
+                sums: &sums[part.start * channels..],
                 apart: of_sum,
-                tiles,
+                tiles: some(part),
                 rows,
                 columns,
                 channels,
                 bias: self.bias.as_slice(),
                 ramp: self.activation.ramp(),
                 added,
-                output,
+                output: to.after(0),
             });
+            crew.share(gathers, |work| self.kernel.gather(work));
         }
     }
 }
@@ -193,6 +200,11 @@ impl Winograd {
 /// Sums that a tile gives along an axis, and pixels from a tile to the next.
 const fn step(side: usize) -> usize {
     POINTS + 1 - side
+}
+
+/// Tiles of an output.
+fn tiles(side: usize, output: [usize; 2]) -> usize {
+    output.iter().map(|len| len.div_ceil(step(side))).product()
 }
 
 /// Numbers from a point's values to the next one's: an odd number of lines, for a cache has few places for
@@ -253,8 +265,22 @@ impl Tiles {
     }
 }
 
+/// Where numbers are written that lie between those of other tiles, which other threads write.
+#[derive(Clone, Copy)]
+struct Places(*mut f32);
+
+// SAFETY: two threads never write one number: each has tiles of its own, and each tile numbers of its own.
+unsafe impl Send for Places {}
+
+impl Places {
+    /// The same from a number on.
+    fn after(self, number: usize) -> Places {
+        Places(self.0.wrapping_add(number))
+    }
+}
+
 /// Tiles to turn into values; all of it checked by `Winograd::run`.
-pub(super) struct Spread<'a> {
+pub(crate) struct Spread<'a> {
     /// Pictures with their zeros.
     input: &'a [f32],
     width: usize,
@@ -263,11 +289,11 @@ pub(super) struct Spread<'a> {
     /// Numbers from a point to the next.
     apart: usize,
     /// Points x tiles x channels.
-    values: &'a mut [f32],
+    values: Places,
 }
 
 /// Values to turn into sums; all of it checked by `Winograd::run`.
-pub(super) struct Gather<'a> {
+pub(crate) struct Gather<'a> {
     /// Points x tiles x channels.
     sums: &'a [f32],
     /// Numbers from a point to the next.
@@ -281,7 +307,7 @@ pub(super) struct Gather<'a> {
     ramp: Ramp<'a>,
     added: Option<&'a [f32]>,
     /// Rows x columns x channels.
-    output: &'a mut [f32],
+    output: Places,
 }
 
 /// Six pixels in a row, ready to be multiplied by a kernel's values at the points.
@@ -337,7 +363,7 @@ unsafe fn from_points<V: Vector>([a, b, c, d, e, f]: [V; POINTS], step: usize) -
 /// # Safety
 /// Called where V's features are enabled; the work keeps its promises.
 #[inline(always)]
-pub(super) unsafe fn spread<V: Vector>(work: &mut Spread<'_>) {
+pub(crate) unsafe fn spread<V: Vector>(work: &mut Spread<'_>) {
     let channels = work.channels;
     let row = work.width * channels;
     for tile in 0..work.tiles.count {
@@ -349,10 +375,7 @@ pub(super) unsafe fn spread<V: Vector>(work: &mut Spread<'_>) {
                 .input
                 .as_ptr()
                 .wrapping_add(y * row + x * channels + channel);
-            let to = work
-                .values
-                .as_mut_ptr()
-                .wrapping_add(tile * channels + channel);
+            let to = work.values.after(tile * channels + channel).0;
             // SAFETY: the caller's contract: input and values hold all that is indexed here.
             unsafe {
                 let mut columns = [[V::splat(0.0); POINTS]; POINTS];
@@ -379,7 +402,7 @@ pub(super) unsafe fn spread<V: Vector>(work: &mut Spread<'_>) {
 /// # Safety
 /// Called where V's features are enabled; the work keeps its promises.
 #[inline(always)]
-pub(super) unsafe fn gather<V: Vector>(work: &mut Gather<'_>) {
+pub(crate) unsafe fn gather<V: Vector>(work: &mut Gather<'_>) {
     let (channels, step) = (work.channels, work.tiles.step);
     for tile in 0..work.tiles.count {
         let (y, x) = work.tiles.place(tile);
@@ -409,7 +432,7 @@ pub(super) unsafe fn gather<V: Vector>(work: &mut Gather<'_>) {
                         if let Some(added) = work.added {
                             sum = sum.plus(some(added.as_ptr().wrapping_add(at), count));
                         }
-                        put(sum, work.output.as_mut_ptr().wrapping_add(at), count);
+                        put(sum, work.output.after(at).0, count);
                     }
                 }
             }

@@ -3,17 +3,17 @@
 use super::vector::{Vector, put, some};
 
 /// What max pooling works on, all of it checked by `Kernel::max_pool`.
-pub(super) struct Pool<'a> {
+pub(crate) struct Pool<'a> {
     /// Height x width x channels.
-    pub(super) input: &'a [f32],
-    pub(super) width: usize,
-    pub(super) channels: usize,
+    pub(crate) input: &'a [f32],
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
     /// For every row of output, its first row of input and how many there are, at least one.
-    pub(super) rows: &'a [[usize; 2]],
+    pub(crate) rows: &'a [[usize; 2]],
     /// The same for columns.
-    pub(super) columns: &'a [[usize; 2]],
+    pub(crate) columns: &'a [[usize; 2]],
     /// Rows x columns x channels.
-    pub(super) output: &'a mut [f32],
+    pub(crate) output: &'a mut [f32],
 }
 
 /// The largest number under each window, channel by channel.
@@ -21,7 +21,7 @@ pub(super) struct Pool<'a> {
 /// # Safety
 /// Called where V's features are enabled; the work keeps its promises.
 #[inline(always)]
-pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
+pub(crate) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
     let channels = work.channels;
     let mut to = work.output.as_mut_ptr();
     for &[y, high] in work.rows {
@@ -56,18 +56,18 @@ pub(super) unsafe fn max_pool<V: Vector>(work: &mut Pool<'_>) {
 }
 
 /// What a sum works on, all of it checked by `Kernel::sum`.
-pub(super) struct Sum<'a> {
+pub(crate) struct Sum<'a> {
     /// Rows x columns x channels.
-    pub(super) one: &'a [f32],
+    pub(crate) one: &'a [f32],
     /// (Rows / factor) x (columns / factor) x channels.
-    pub(super) other: &'a [f32],
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) channels: usize,
+    pub(crate) other: &'a [f32],
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) channels: usize,
     /// How often each pixel of the other counts, along both axes.
-    pub(super) factor: usize,
+    pub(crate) factor: usize,
     /// As `one`.
-    pub(super) output: &'a mut [f32],
+    pub(crate) output: &'a mut [f32],
 }
 
 /// One picture plus another, whose pixels are repeated.
@@ -75,7 +75,7 @@ pub(super) struct Sum<'a> {
 /// # Safety
 /// Called where V's features are enabled; the work keeps its promises.
 #[inline(always)]
-pub(super) unsafe fn sum<V: Vector>(work: &mut Sum<'_>) {
+pub(crate) unsafe fn sum<V: Vector>(work: &mut Sum<'_>) {
     let (channels, factor) = (work.channels, work.factor);
     let narrow = work.columns / factor;
     for row in 0..work.rows {

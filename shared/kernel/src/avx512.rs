@@ -1,75 +1,69 @@
-//! AVX2 with FMA: eight numbers, and tiles of 6 pixels by 16 channels in 12 of the 16 registers.
+//! AVX-512: sixteen numbers, and tiles of 6 pixels by 64 channels in 24 of the 32 registers.
 
 use std::arch::x86_64::*;
 
 use super::vector::Vector;
-use super::{depthwise, pool, product, winograd};
+use super::{dense, depthwise, pool, product, winograd};
 
 #[derive(Clone, Copy)]
-struct Eight(__m256);
+struct Sixteen(__m512);
 
-/// Eight of these from place 8 - count on have their highest bit set in the first `count`.
-static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-
-/// # Safety
-/// Called where AVX2 is enabled, with a count of at most 8.
 #[inline(always)]
-unsafe fn mask(count: usize) -> __m256i {
-    // SAFETY: eight numbers from place 8 - count are within the sixteen; the load needs no alignment.
-    unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast()) }
+fn mask(count: usize) -> __mmask16 {
+    0xffff_u16 >> (16 - count)
 }
 
-// SAFETY: as the trait demands, each method is called only where AVX2 and FMA are enabled, with pointers
+// SAFETY: as the trait demands, each method is called only where AVX-512F is enabled, with pointers
 // to as many numbers as it touches; no load or store here needs alignment.
-unsafe impl Vector for Eight {
-    const LANES: usize = 8;
-    const WIDTH: usize = 2;
-    const UNROLLED: usize = 4;
+unsafe impl Vector for Sixteen {
+    const LANES: usize = 16;
+    const WIDTH: usize = 4;
+    const UNROLLED: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_set1_ps(value) })
+        Self(unsafe { _mm512_set1_ps(value) })
     }
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_loadu_ps(from) })
+        Self(unsafe { _mm512_loadu_ps(from) })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the trait's contract.
-        unsafe { _mm256_storeu_ps(to, self.0) }
+        unsafe { _mm512_storeu_ps(to, self.0) }
     }
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_maskload_ps(from, mask(count)) })
+        Self(unsafe { _mm512_maskz_loadu_ps(mask(count), from) })
     }
     #[inline(always)]
     unsafe fn store_part(self, to: *mut f32, count: usize) {
         // SAFETY: the trait's contract.
-        unsafe { _mm256_maskstore_ps(to, mask(count), self.0) }
+        unsafe { _mm512_mask_storeu_ps(to, mask(count), self.0) }
     }
     #[inline(always)]
     unsafe fn plus_product(self, a: Self, b: Self) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
+        Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
     }
     #[inline(always)]
     unsafe fn plus(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_max_ps(self.0, other.0) })
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
-        Self(unsafe { _mm256_min_ps(self.0, other.0) })
+        Self(unsafe { _mm512_min_ps(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
@@ -78,4 +72,4 @@ unsafe impl Vector for Eight {
     }
 }
 
-entry_points!(Eight, "avx2,fma");
+entry_points!(Sixteen, "avx512f");

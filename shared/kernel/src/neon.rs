@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 
 use super::vector::Vector;
-use super::{depthwise, pool, product, winograd};
+use super::{dense, depthwise, pool, product, winograd};
 
 #[derive(Clone, Copy)]
 struct Four(float32x4_t);

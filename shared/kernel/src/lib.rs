@@ -1,4 +1,4 @@
-//! Arithmetic of networks, channels last: the one place of inference with unsafe code, a file per
+//! Arithmetic of networks on f32, channels last: the one place of inference with unsafe code, a file per
 //! instruction set, and a portable twin.
 //!
 //! A picture is rows x columns x channels, so a vector holds neighboring channels of one pixel:
@@ -16,47 +16,54 @@ macro_rules! entry_points {
         /// # Safety
         /// The machine has the features; the work keeps its promises.
         $(#[target_feature(enable = $features)])?
-        pub(super) unsafe fn product(work: &mut product::Work<'_>) {
+        pub(crate) unsafe fn product(work: &mut product::Work<'_>) {
             // SAFETY: the caller's contract.
             unsafe { product::run::<$vector>(work) }
         }
         /// # Safety
         /// The machine has the features; the work keeps its promises.
         $(#[target_feature(enable = $features)])?
-        pub(super) unsafe fn depthwise(work: &mut depthwise::Work<'_>) {
+        pub(crate) unsafe fn depthwise(work: &mut depthwise::Work<'_>) {
             // SAFETY: the caller's contract.
             unsafe { depthwise::run::<$vector>(work) }
         }
         /// # Safety
         /// The machine has the features; the work keeps its promises.
         $(#[target_feature(enable = $features)])?
-        pub(super) unsafe fn max_pool(work: &mut pool::Pool<'_>) {
+        pub(crate) unsafe fn max_pool(work: &mut pool::Pool<'_>) {
             // SAFETY: the caller's contract.
             unsafe { pool::max_pool::<$vector>(work) }
         }
         /// # Safety
         /// The machine has the features; the work keeps its promises.
         $(#[target_feature(enable = $features)])?
-        pub(super) unsafe fn sum(work: &mut pool::Sum<'_>) {
+        pub(crate) unsafe fn sum(work: &mut pool::Sum<'_>) {
             // SAFETY: the caller's contract.
             unsafe { pool::sum::<$vector>(work) }
         }
         /// # Safety
         /// The machine has the features; the work keeps its promises.
         $(#[target_feature(enable = $features)])?
-        pub(super) unsafe fn spread(work: &mut winograd::Spread<'_>) {
+        pub(crate) unsafe fn spread(work: &mut winograd::Spread<'_>) {
             // SAFETY: the caller's contract.
             unsafe { winograd::spread::<$vector>(work) }
         }
         /// # Safety
         /// The machine has the features; the work keeps its promises.
         $(#[target_feature(enable = $features)])?
-        pub(super) unsafe fn gather(work: &mut winograd::Gather<'_>) {
+        pub(crate) unsafe fn gather(work: &mut winograd::Gather<'_>) {
             // SAFETY: the caller's contract.
             unsafe { winograd::gather::<$vector>(work) }
         }
-        pub(super) const LANES: usize = <$vector as Vector>::LANES;
-        pub(super) const WIDTH: usize = <$vector as Vector>::WIDTH;
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(crate) unsafe fn dense(work: &mut dense::Work<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { dense::run::<$vector>(work) }
+        }
+        pub(crate) const LANES: usize = <$vector as Vector>::LANES;
+        pub(crate) const WIDTH: usize = <$vector as Vector>::WIDTH;
     };
 }
 
@@ -64,6 +71,8 @@ macro_rules! entry_points {
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod crew;
+mod dense;
 mod depthwise;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -75,12 +84,14 @@ mod tests;
 mod vector;
 mod winograd;
 
+pub use crew::Crew;
+use crew::take;
 use vector::Vector;
-pub(super) use winograd::Winograd;
+pub use winograd::Winograd;
 
 /// What is done with a convolution's sum.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Activation {
+pub enum Activation {
     /// Nothing.
     Linear,
     /// max(x, 0).
@@ -169,7 +180,7 @@ struct Line([f32; LINE]);
 
 /// Numbers that begin on a cache line, so that no vector of weights lies across two.
 #[derive(Clone)]
-pub(super) struct Numbers {
+pub struct Numbers {
     lines: Vec<Line>,
     len: usize,
 }
@@ -184,7 +195,7 @@ impl Numbers {
     }
 
     /// A copy.
-    pub(super) fn of(numbers: &[f32]) -> Numbers {
+    pub fn of(numbers: &[f32]) -> Numbers {
         let mut copy = Numbers::zeros(numbers.len());
         copy.as_mut_slice().copy_from_slice(numbers);
         copy
@@ -197,11 +208,12 @@ impl Numbers {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn as_slice(&self) -> &[f32] {
+    /// The numbers.
+    pub fn as_slice(&self) -> &[f32] {
         // SAFETY: lines are arrays of 16 f32 without gaps, and len is at most 16 times their count.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
@@ -236,7 +248,7 @@ impl std::fmt::Debug for Numbers {
 
 /// An instruction set that this machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kernel(Set);
+pub struct Kernel(Set);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Set {
@@ -271,13 +283,13 @@ macro_rules! dispatch {
 
 impl Kernel {
     /// The fastest that this machine has.
-    pub(super) fn best() -> Kernel {
+    pub fn best() -> Kernel {
         static BEST: std::sync::OnceLock<Kernel> = std::sync::OnceLock::new();
         *BEST.get_or_init(|| Kernel::of_this_machine()[0])
     }
 
     /// All that this machine has, the fastest first, the portable one last.
-    pub(super) fn of_this_machine() -> Vec<Kernel> {
+    pub fn of_this_machine() -> Vec<Kernel> {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
@@ -297,7 +309,7 @@ impl Kernel {
     }
 
     /// The instruction set in a word.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "AVX-512",
@@ -322,16 +334,44 @@ impl Kernel {
         }
     }
 
+    /// output = weights x input + bias, what is negative of it made zero if `relu`; weights are a row for
+    /// each number of output.
+    ///
+    /// # Panics
+    /// When a size does not fit.
+    pub fn dense(
+        self,
+        crew: &Crew,
+        (weights, bias, relu): (&[f32], &[f32], bool),
+        input: &[f32],
+        mut output: &mut [f32],
+    ) {
+        assert_eq!(bias.len(), output.len(), "bias");
+        assert_eq!(weights.len(), input.len() * output.len(), "weights");
+        let pieces = crew.pieces(output.len(), weights.len()).map(|part| {
+            let rows = part.start * input.len()..part.end * input.len();
+            dense::Work {
+                input,
+                weights: &weights[rows],
+                bias: &bias[part.clone()],
+                relu,
+                output: take(&mut output, part.len()),
+            }
+        });
+        crew.share(pieces, |mut work| dispatch!(self, dense, &mut work));
+    }
+
     /// The largest number under each window; windows are first row or column and how many.
     ///
     /// # Panics
     /// When a window is empty or leaves the input, or the output has another size.
-    pub(super) fn max_pool(
+    pub fn max_pool(
         self,
+        crew: &Crew,
         (input, width, channels): (&[f32], usize, usize),
         rows: &[[usize; 2]],
         columns: &[[usize; 2]],
-        output: &mut [f32],
+        mut output: &mut [f32],
     ) {
         let height = input.len() / (width * channels);
         let within = |windows: &[[usize; 2]], length| {
@@ -348,15 +388,18 @@ impl Kernel {
             rows.len() * columns.len() * channels,
             "output"
         );
-        let mut work = pool::Pool {
+        let each = columns.len() * channels;
+        let numbers = |[_, high]: &[usize; 2]| high * width * channels;
+        let all = rows.iter().map(numbers).sum();
+        let pieces = crew.pieces(rows.len(), all).map(|part| pool::Pool {
             input,
             width,
             channels,
-            rows,
+            rows: &rows[part.clone()],
             columns,
-            output,
-        };
-        dispatch!(self, max_pool, &mut work);
+            output: take(&mut output, part.len() * each),
+        });
+        crew.share(pieces, |mut work| dispatch!(self, max_pool, &mut work));
     }
 
     /// One picture of rows x columns x channels plus another that is `factor` times smaller along
@@ -364,7 +407,7 @@ impl Kernel {
     ///
     /// # Panics
     /// When a size does not fit.
-    pub(super) fn sum(
+    pub fn sum(
         self,
         [rows, columns, channels]: [usize; 3],
         one: &[f32],
@@ -405,7 +448,7 @@ impl Kernel {
 
 /// Weights, bias and activation of a convolution that mixes channels, packed for a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Mixing {
+pub struct Mixing {
     kernel: Kernel,
     /// Numbers of input that each number of output is a sum over.
     numbers: usize,
@@ -415,23 +458,26 @@ pub(super) struct Mixing {
     activation: Activation,
 }
 
+/// Pixels of a row that are a piece of work: of which all tiles' heights are parts.
+const SOME: usize = 24;
+
 /// Where the numbers of each pixel of output lie in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Grid {
+pub struct Grid {
     /// Rows and columns of output.
-    pub(super) rows: usize,
+    pub rows: usize,
     /// See `rows`.
-    pub(super) columns: usize,
+    pub columns: usize,
     /// Numbers from a pixel to the next of its row.
-    pub(super) pixel: usize,
+    pub pixel: usize,
     /// Numbers from a row to the next.
-    pub(super) row: usize,
+    pub row: usize,
     /// Pieces of memory that hold a pixel's numbers, and numbers from one to the next.
-    pub(super) segments: usize,
+    pub segments: usize,
     /// See `segments`.
-    pub(super) segment: usize,
+    pub segment: usize,
     /// Numbers of a piece.
-    pub(super) depth: usize,
+    pub depth: usize,
 }
 
 impl Mixing {
@@ -439,12 +485,7 @@ impl Mixing {
     ///
     /// # Panics
     /// When a length does not fit.
-    pub(super) fn new(
-        kernel: Kernel,
-        weights: &[f32],
-        bias: &[f32],
-        activation: Activation,
-    ) -> Mixing {
+    pub fn new(kernel: Kernel, weights: &[f32], bias: &[f32], activation: Activation) -> Mixing {
         let channels = bias.len();
         let numbers = weights.len() / channels;
         assert_eq!(weights.len(), numbers * channels, "whole rows of weights");
@@ -481,7 +522,14 @@ impl Mixing {
     /// # Panics
     /// When the grid leaves the input or does not fit the weights, or output or what is added have
     /// another size.
-    pub(super) fn run(&self, grid: Grid, input: &[f32], added: Option<&[f32]>, output: &mut [f32]) {
+    pub fn run(
+        &self,
+        crew: &Crew,
+        grid: Grid,
+        input: &[f32],
+        added: Option<&[f32]>,
+        mut output: &mut [f32],
+    ) {
         let Grid {
             rows,
             columns,
@@ -502,29 +550,48 @@ impl Mixing {
         }
         let last = (rows - 1) * row + (columns - 1) * pixel + (segments - 1) * segment;
         assert!(last + depth <= input.len(), "the grid within the input");
-        let mut work = product::Work {
-            input: input.as_ptr(),
-            pixel,
-            row,
-            segment,
-            segments,
-            depth,
-            rows,
-            columns,
-            weights: self.weights.as_slice(),
-            bias: self.bias.as_slice(),
-            ramp: self.activation.ramp(),
-            channels: self.channels,
-            added,
-            output,
+        // By rows, or else by pixels of the only one: not by few, as weights are read anew for each piece.
+        let (unit, apart, len) = match rows {
+            1 => (SOME.min(columns), pixel, columns),
+            _ => (1, row, rows),
         };
-        dispatch!(self.kernel, product, &mut work);
+        let each = output.len() / len;
+        let multiply_adds = output.len() * self.numbers;
+        let pieces = crew.pieces(len / unit, multiply_adds);
+        let pieces = pieces.map(|part| {
+            // The last one takes what is left.
+            let end = if part.end == len / unit {
+                len
+            } else {
+                part.end * unit
+            };
+            let part = part.start * unit..end;
+            product::Work {
+                input: &input[part.start * apart..],
+                pixel,
+                row,
+                segment,
+                segments,
+                depth,
+                rows: if rows > 1 { part.len() } else { 1 },
+                columns: if rows > 1 { columns } else { part.len() },
+                weights: self.weights.as_slice(),
+                bias: self.bias.as_slice(),
+                ramp: self.activation.ramp(),
+                channels: self.channels,
+                added: added.map(|added| &added[part.start * each..part.end * each]),
+                output: take(&mut output, part.len() * each),
+            }
+        });
+        crew.share(pieces, |mut work| {
+            dispatch!(self.kernel, product, &mut work);
+        });
     }
 }
 
 /// Weights, bias and activation of a convolution of each channel by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Filter {
+pub struct Filter {
     kernel: Kernel,
     /// Height and width.
     size: [usize; 2],
@@ -542,7 +609,7 @@ impl Filter {
     ///
     /// # Panics
     /// When a length does not fit.
-    pub(super) fn new(
+    pub fn new(
         kernel: Kernel,
         (size, stride, padding): ([usize; 2], [usize; 2], [usize; 2]),
         weights: &[f32],
@@ -567,28 +634,37 @@ impl Filter {
     ///
     /// # Panics
     /// When input or output have another size.
-    pub(super) fn run(
+    pub fn run(
         &self,
+        crew: &Crew,
         (input, height, width): (&[f32], usize, usize),
-        (output, rows, columns): (&mut [f32], usize, usize),
+        (mut output, rows, columns): (&mut [f32], usize, usize),
     ) {
         assert_eq!(input.len(), height * width * self.channels, "input");
         assert_eq!(output.len(), rows * columns * self.channels, "output");
-        let mut work = depthwise::Work {
-            input,
-            height,
-            width,
-            channels: self.channels,
-            weights: self.weights.as_slice(),
-            kernel: self.size,
-            stride: self.stride,
-            padding: self.padding,
-            bias: self.bias.as_slice(),
-            ramp: self.activation.ramp(),
-            rows,
-            columns,
-            output,
-        };
-        dispatch!(self.kernel, depthwise, &mut work);
+        let each = columns * self.channels;
+        // A depthwise multiply-add takes several times as long as one of a product.
+        let multiply_adds = 4 * output.len() * self.size[0] * self.size[1];
+        let pieces = crew
+            .pieces(rows, multiply_adds)
+            .map(|part| depthwise::Work {
+                input,
+                height,
+                width,
+                channels: self.channels,
+                weights: self.weights.as_slice(),
+                kernel: self.size,
+                stride: self.stride,
+                padding: self.padding,
+                bias: self.bias.as_slice(),
+                ramp: self.activation.ramp(),
+                first: part.start,
+                rows: part.len(),
+                columns,
+                output: take(&mut output, part.len() * each),
+            });
+        crew.share(pieces, |mut work| {
+            dispatch!(self.kernel, depthwise, &mut work);
+        });
     }
 }

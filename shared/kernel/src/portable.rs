@@ -1,7 +1,7 @@
 //! The twin for every machine: four numbers in an array, which compilers know how to vectorize.
 
 use super::vector::Vector;
-use super::{depthwise, pool, product, winograd};
+use super::{dense, depthwise, pool, product, winograd};
 
 #[derive(Clone, Copy)]
 struct Four([f32; 4]);

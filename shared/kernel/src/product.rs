@@ -20,31 +20,31 @@ const TOGETHER: usize = 24;
 const AHEAD: usize = 32;
 
 /// What a product works on, all of it checked by `Mixing::run`.
-pub(super) struct Work<'a> {
-    /// The first pixel's first number.
-    pub(super) input: *const f32,
+pub(crate) struct Work<'a> {
+    /// From the first pixel's first number on.
+    pub(crate) input: &'a [f32],
     /// Numbers from a pixel to the next of its row.
-    pub(super) pixel: usize,
+    pub(crate) pixel: usize,
     /// Numbers from a row of output to the next one's input.
-    pub(super) row: usize,
+    pub(crate) row: usize,
     /// Numbers from a segment to the next.
-    pub(super) segment: usize,
+    pub(crate) segment: usize,
     /// Segments of a pixel.
-    pub(super) segments: usize,
+    pub(crate) segments: usize,
     /// Numbers of a segment.
-    pub(super) depth: usize,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(crate) depth: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
     /// Panels of [`Vector::WIDTH`] vectors of channels: for every input number a line of weights.
-    pub(super) weights: &'a [f32],
+    pub(crate) weights: &'a [f32],
     /// A number for every channel of the panels.
-    pub(super) bias: &'a [f32],
-    pub(super) ramp: Ramp<'a>,
-    pub(super) channels: usize,
+    pub(crate) bias: &'a [f32],
+    pub(crate) ramp: Ramp<'a>,
+    pub(crate) channels: usize,
     /// Added last, laid out as the output.
-    pub(super) added: Option<&'a [f32]>,
+    pub(crate) added: Option<&'a [f32]>,
     /// Rows x columns x channels.
-    pub(super) output: &'a mut [f32],
+    pub(crate) output: &'a mut [f32],
 }
 
 /// A column of tiles: one panel's channels.
@@ -62,7 +62,7 @@ struct Panel {
 /// # Safety
 /// Called where V's features are enabled; the work keeps its promises.
 #[inline(always)]
-pub(super) unsafe fn run<V: Vector>(work: &mut Work<'_>) {
+pub(crate) unsafe fn run<V: Vector>(work: &mut Work<'_>) {
     let numbers = work.segments * work.depth;
     let block = (BLOCK / numbers).next_multiple_of(TOGETHER);
     for row in 0..work.rows {
@@ -242,6 +242,7 @@ unsafe fn tile<V: Vector, const W: usize, const P: usize>(
         let mut weights = panel.weights;
         let first = work
             .input
+            .as_ptr()
             .wrapping_add(row * work.row + column * work.pixel);
         for segment in 0..work.segments {
             let mut at = Columns::new(first.wrapping_add(segment * work.segment), work.pixel);

@@ -45,6 +45,17 @@ fn agree(name: &str, found: &[f32], expected: &[f64]) {
     }
 }
 
+/// What a kernel makes by one thread, which is what it makes by three, to the last bit.
+fn alone_and_together(len: usize, run: impl Fn(&Crew, &mut [f32])) -> Vec<f32> {
+    let [alone, together] = [Crew::default(), Crew::eager(3)].map(|crew| {
+        let mut output = vec![f32::NAN; len];
+        run(&crew, &mut output);
+        output
+    });
+    assert_eq!(alone, together);
+    alone
+}
+
 #[test]
 fn products_agree_with_plain_sums() {
     let mut draw = ChaCha8Rng::seed_from_u64(81);
@@ -88,8 +99,9 @@ fn products_agree_with_plain_sums() {
         }
         for kernel in Kernel::of_this_machine() {
             let mixing = Mixing::new(kernel, &weights, &bias, activation.clone());
-            let mut output = vec![f32::NAN; expected.len()];
-            mixing.run(grid, &input, added.as_deref(), &mut output);
+            let output = alone_and_together(expected.len(), |crew, output| {
+                mixing.run(crew, grid, &input, added.as_deref(), output);
+            });
             agree(
                 &format!("{}, {grid:?}, {channels} channels", kernel.name()),
                 &output,
@@ -143,6 +155,7 @@ fn winograd_agrees_with_plain_sums() {
         };
         let mut plain = vec![f32::NAN; rows * columns * channels];
         Mixing::new(Kernel::best(), &weights, &bias, activation.clone()).run(
+            &Crew::default(),
             grid,
             &input,
             added.as_deref(),
@@ -151,10 +164,11 @@ fn winograd_agrees_with_plain_sums() {
         let expected: Vec<f64> = plain.iter().map(|number| f64::from(*number)).collect();
         for kernel in Kernel::of_this_machine() {
             let winograd = Winograd::new(kernel, side, &weights, &bias, activation.clone());
-            let mut room = vec![f32::NAN; winograd.room([rows, columns])];
-            let mut output = vec![f32::NAN; expected.len()];
             let extents = [rows, columns];
-            winograd.run(&input, extents, added.as_deref(), &mut room, &mut output);
+            let output = alone_and_together(expected.len(), |crew, output| {
+                let mut room = vec![f32::NAN; winograd.room(extents)];
+                winograd.run(crew, &input, extents, added.as_deref(), &mut room, output);
+            });
             let name = kernel.name();
             agree(
                 &format!("{name}, {side}, {rows} x {columns}, {depth} to {channels} channels"),
@@ -213,13 +227,52 @@ fn filters_agree_with_plain_sums() {
                 &bias,
                 activation.clone(),
             );
-            let mut output = vec![f32::NAN; expected.len()];
-            filter.run((&input, height, width), (&mut output, rows, columns));
+            let output = alone_and_together(expected.len(), |crew, output| {
+                filter.run(crew, (&input, height, width), (output, rows, columns));
+            });
             let name = format!(
                 "{}, {size:?} by {stride:?} on {lengths:?}, {channels} channels",
                 kernel.name()
             );
             agree(&name, &output, &expected);
+        }
+    }
+}
+
+#[test]
+fn fully_connected_layers_agree_with_plain_sums() {
+    let mut draw = ChaCha8Rng::seed_from_u64(84);
+    for shape in 0..SHAPES {
+        let (depth, outputs) = (draw.random_range(1..200), draw.random_range(1..40));
+        let input = numbers(&mut draw, depth);
+        let weights = numbers(&mut draw, depth * outputs);
+        let bias = numbers(&mut draw, outputs);
+        let relu = shape % 2 == 0;
+        let expected: Vec<f64> = weights
+            .chunks_exact(depth)
+            .zip(&bias)
+            .map(|(row, bias)| {
+                let products = row.iter().zip(&input);
+                let sum: f64 = products.map(|(w, n)| f64::from(*w) * f64::from(*n)).sum();
+                let sum = sum + f64::from(*bias);
+                if relu { sum.max(0.0) } else { sum }
+            })
+            .collect();
+        let mut fused: Option<Vec<f32>> = None;
+        for kernel in Kernel::of_this_machine() {
+            let output = alone_and_together(outputs, |crew, output| {
+                kernel.dense(crew, (&weights, &bias, relu), &input, output);
+            });
+            let name = format!("{}, {depth} to {outputs}", kernel.name());
+            agree(&name, &output, &expected);
+            // All but the portable one round a product and its sum once.
+            if kernel != Kernel(Set::Portable) {
+                assert_eq!(
+                    fused.get_or_insert_with(|| output.clone()),
+                    &output,
+                    "{name}"
+                );
+            }
         }
     }
 }
@@ -262,8 +315,9 @@ fn pools_and_sums_are_exact() {
             (factor, other, sums)
         });
         for kernel in Kernel::of_this_machine() {
-            let mut output = vec![f32::NAN; largest.len()];
-            kernel.max_pool((&input, width, channels), &rows, &columns, &mut output);
+            let output = alone_and_together(largest.len(), |crew, output| {
+                kernel.max_pool(crew, (&input, width, channels), &rows, &columns, output);
+            });
             assert_eq!(output, largest, "{}, {channels} channels", kernel.name());
             for (factor, other, expected) in &sums {
                 let mut output = vec![f32::NAN; one.len()];
@@ -298,13 +352,17 @@ fn what_is_no_number_stays_none() {
             };
             let mut output = [0.0; 3];
             Mixing::new(kernel, &[1.0; 3], &[0.0; 3], activation).run(
+                &Crew::default(),
                 grid,
                 &[f32::NAN],
                 None,
                 &mut output,
             );
+            let mut of_dense = [0.0];
+            let weights = (&[1.0][..], &[0.0][..], true);
+            kernel.dense(&Crew::default(), weights, &[f32::NAN], &mut of_dense);
             assert!(
-                output.iter().all(|number| number.is_nan()),
+                output.iter().chain(&of_dense).all(|number| number.is_nan()),
                 "{}",
                 kernel.name()
             );
@@ -325,5 +383,5 @@ fn a_grid_beyond_the_input_is_a_bug() {
         segment: 0,
         depth: 2,
     };
-    mixing.run(grid, &[0.0; 11], None, &mut [0.0; 12]);
+    mixing.run(&Crew::default(), grid, &[0.0; 11], None, &mut [0.0; 12]);
 }

@@ -8,7 +8,7 @@
 /// Implementors may use instructions that the machine lacks: every method is to be called only from
 /// a function with the target features of the implementing module. `load` and `store` read and
 /// write [`Vector::LANES`] numbers, the `_part` twins `count` of them, from 1 to `LANES`.
-pub(super) unsafe trait Vector: Copy {
+pub(crate) unsafe trait Vector: Copy {
     /// Numbers in a vector.
     const LANES: usize;
     /// Vectors of output channels that a tile of a product is wide.
@@ -36,7 +36,7 @@ pub(super) unsafe trait Vector: Copy {
 /// # Safety
 /// As [`Vector::load_part`].
 #[inline(always)]
-pub(super) unsafe fn some<V: Vector>(from: *const f32, count: usize) -> V {
+pub(crate) unsafe fn some<V: Vector>(from: *const f32, count: usize) -> V {
     // SAFETY: the caller's contract.
     unsafe {
         if count == V::LANES {
@@ -52,7 +52,7 @@ pub(super) unsafe fn some<V: Vector>(from: *const f32, count: usize) -> V {
 /// # Safety
 /// As [`Vector::store_part`].
 #[inline(always)]
-pub(super) unsafe fn put<V: Vector>(vector: V, to: *mut f32, count: usize) {
+pub(crate) unsafe fn put<V: Vector>(vector: V, to: *mut f32, count: usize) {
     // SAFETY: the caller's contract.
     unsafe {
         if count == V::LANES {
