@@ -2,8 +2,9 @@
 
     infer_peer.py PROGRAM ONNX EXTENTS [--pixels] [--rounds N] [--runs N]
 
-EXTENTS as 1,3,112,112. The input is the same for both: from -1 to 1, or from 0 to 255 with --pixels. CPU time of a run
-counts, which others on the machine change least. One thread each.
+EXTENTS as 1,3,112,112. The input is the same for both: from -1 to 1, or from 0 to 255 with --pixels. With one thread
+each CPU time of a run counts, which others on the machine change least; then two threads each and ours with one take
+turns by the clock.
 """
 
 import argparse
@@ -28,9 +29,9 @@ STARTS = 3  # of our program, of which the median load counts
 class OnnxRuntime:
     """The peer."""
 
-    def __init__(self, network, values):
+    def __init__(self, network, values, threads=1):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4  # YuNet's file names the shapes of 640 px, and warns of each
         began = time.process_time()
         self.session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
@@ -41,24 +42,24 @@ class OnnxRuntime:
         return numpy.concatenate([output.ravel() for output in self.session.run(None, self.feed)])
 
     def runs(self, count):
-        """CPU seconds of each run."""
+        """Seconds of each run, of CPU time and by the clock."""
         times = []
         for _ in range(count):
-            began = time.process_time()
+            began, clock = time.process_time(), time.perf_counter()
             self.session.run(None, self.feed)
-            times.append(time.process_time() - began)
+            times.append((time.process_time() - began, time.perf_counter() - clock))
         return times
 
 
 class Ours:
     """Our program with the network loaded, waiting for how often to run."""
 
-    def __init__(self, program, network, extents, values, folder):
+    def __init__(self, program, network, extents, values, folder, threads=1):
         folder = Path(folder)
         (folder / "network.onnx").write_bytes(network)
         values.tofile(folder / "input")
         self.made = folder / "outputs"
-        command = [program, folder / "network.onnx", ",".join(map(str, extents)), folder / "input", self.made]
+        command = [program, folder / "network.onnx", ",".join(map(str, extents)), folder / "input", self.made, threads]
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         instructions, load, held, most = self.line().rsplit(" ", 3)
         self.instructions, self.load, self.held, self.most = instructions, float(load), int(held), int(most)
@@ -70,8 +71,9 @@ class Ours:
         return said.strip()
 
     def runs(self, count):
+        """Seconds of each run, of CPU time and by the clock."""
         print(count, file=self.process.stdin, flush=True)
-        return [float(number) for number in self.line().split()]
+        return [tuple(map(float, run.split(":"))) for run in self.line().split()]
 
     def outputs(self):
         return numpy.fromfile(self.made, numpy.float32)
@@ -87,6 +89,15 @@ def shaped(network, extents):
         varint = bytes([extent & 0x7F | 0x80, extent >> 7])
         network = network.replace(b"\x0a\x03\x08\x80\x05", b"\x0a\x03\x08" + varint, 1)
     return network
+
+
+def medians(all_of_them, rounds, runs):
+    """Lets them take turns; the median of a run's CPU time, and by the clock, for each name."""
+    times = {name: [] for name in all_of_them}
+    for _ in range(rounds):
+        for name, one in all_of_them.items():
+            times[name] += one.runs(runs)
+    return ({name: float(numpy.median([run[i] for run in times[name]])) for name in times} for i in (0, 1))
 
 
 def main():
@@ -115,21 +126,29 @@ def main():
         peer.runs(WARMING)
         expected = peer.outputs()
         ours.runs(WARMING)
-        times = {"ours": [], "peer": []}
-        for _ in range(options.rounds):
-            times["ours"] += ours.runs(options.runs)
-            times["peer"] += peer.runs(options.runs)
+        cpu, _ = medians({"ours": ours, "peer": peer}, options.rounds, options.runs)
         found = ours.outputs()
+        both = Ours(options.program, network, options.extents, values, folder, 2)
+        peer_both = OnnxRuntime(network, values, 2)
+        both.runs(WARMING), peer_both.runs(WARMING)
+        _, clock = medians({"alone": ours, "both": both, "peer": peer_both}, options.rounds, options.runs)
+        same = bool((both.outputs() == found).all())
         ours.close()
+        both.close()
     print(json.dumps({
         "instructions": ours.instructions,
         "version": onnxruntime.__version__,
-        "ours": float(numpy.median(times["ours"])),
-        "peer": float(numpy.median(times["peer"])),
+        "ours": cpu["ours"],
+        "peer": cpu["peer"],
+        "alone": clock["alone"],
+        "both": clock["both"],
+        "peer both": clock["peer"],
+        "same": same,
         "load": float(numpy.median(loads)),
         "peer load": peer.load,
         "held": ours.held,
         "most": ours.most,
+        "bytes": len(network),
         "off": float(abs(found - expected).max() / abs(expected).max()),
     }))
 

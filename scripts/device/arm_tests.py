@@ -17,14 +17,14 @@ from pathlib import Path
 from toolchain import AARCH64, PROFILE, ROOT, Toolchain, ToolchainError, need_tools, run
 
 # The same set of packages and features as the program's, so that what it depends on is built once.
-PACKAGES = ["-p", "usher-shared", "-p", "usher", "--no-default-features"]
+PACKAGES = ["-p", "usher-kernel", "-p", "usher-shared", "-p", "usher", "--no-default-features"]
 # As scripts/test builds them.
 HERE = ["-p", "usher-shared", "-p", "usher"]
 # The oldest and the newest that kiosks have; the networks' kernels are the same on both.
 PROCESSORS = ("cortex-a72", "cortex-a76")
 # Test program, filter of its tests, processors.
 TESTS = (
-    ("shared", "inference::kernel", PROCESSORS[:1]),
+    ("kernel", "tests", PROCESSORS[:1]),
     ("shared", "gallery::search", PROCESSORS),
     ("shared", "preprocessing", PROCESSORS[:1]),
     ("shared", "align", PROCESSORS[:1]),

@@ -5,11 +5,12 @@
 //! ```
 //!
 //! Prints a line: the instruction set, CPU seconds to load, bytes of memory then held beyond those
-//! before, bytes held at most. Then for every line of input, a number, runs so often and prints the
-//! seconds of each run: of CPU time, or of the clock if there are several threads.
+//! before, bytes held at most. Then for every line of input, a number, runs so often and prints of
+//! each run the seconds of CPU time and, after a colon, those of the clock.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a tool of a script")]
 
 use std::fs::File;
+use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 use shared::inference::{self, OnnxFile, OnnxParts};
@@ -30,14 +31,14 @@ fn main() {
         .collect();
 
     let before = status("VmRSS:");
-    let began = seconds(ClockId::ProcessCPUTime);
+    let began = cpu_seconds();
     let file = File::open(onnx).unwrap();
     let length = file.metadata().unwrap().len();
     let file = OnnxFile::from_parts(OnnxParts::read(file, length).unwrap()).unwrap();
     let crew = inference::crew(threads).unwrap();
     let mut model = file.prepare_for(&shape, &crew).unwrap();
     drop(file);
-    let load = seconds(ClockId::ProcessCPUTime) - began;
+    let load = cpu_seconds() - began;
     let instructions = inference::instructions();
     let held = status("VmRSS:").saturating_sub(before);
     println!("{instructions} {load} {held} {}", status("VmHWM:"));
@@ -49,15 +50,11 @@ fn main() {
         .collect();
     std::fs::write(outputs, bytes).unwrap();
 
-    let clock = match threads {
-        1 => ClockId::ProcessCPUTime,
-        _ => ClockId::Monotonic,
-    };
     for line in std::io::stdin().lines() {
         let count: usize = line.unwrap().trim().parse().unwrap();
         let times: Vec<String> = (0..count)
             .map(|_| {
-                let began = seconds(clock);
+                let (began, clock) = (cpu_seconds(), Instant::now());
                 let first = model
                     .run_with(
                         |numbers| numbers.copy_from_slice(&input),
@@ -65,16 +62,17 @@ fn main() {
                     )
                     .unwrap();
                 std::hint::black_box(first);
-                (seconds(clock) - began).to_string()
+                let by_clock = clock.elapsed().as_secs_f64();
+                format!("{}:{by_clock}", cpu_seconds() - began)
             })
             .collect();
         println!("{}", times.join(" "));
     }
 }
 
-/// What a clock shows.
-fn seconds(clock: ClockId) -> f64 {
-    let time = clock_gettime(clock);
+/// CPU time of this process so far.
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 

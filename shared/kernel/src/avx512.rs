@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::vector::Vector;
-use super::{dense, depthwise, pool, product, winograd};
+use super::{dense, depthwise, normalize, pool, product, winograd};
 
 #[derive(Clone, Copy)]
 struct Sixteen(__m512);
@@ -54,6 +54,16 @@ unsafe impl Vector for Sixteen {
     unsafe fn plus(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn over(self, other: Self) -> Self {
+        // SAFETY: the trait's contract.
+        Self(unsafe { _mm512_div_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn root(self) -> Self {
+        // SAFETY: the trait's contract.
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

@@ -62,6 +62,13 @@ macro_rules! entry_points {
             // SAFETY: the caller's contract.
             unsafe { dense::run::<$vector>(work) }
         }
+        /// # Safety
+        /// The machine has the features; the work keeps its promises.
+        $(#[target_feature(enable = $features)])?
+        pub(crate) unsafe fn normalize(work: &mut normalize::Work<'_>) {
+            // SAFETY: the caller's contract.
+            unsafe { normalize::run::<$vector>(work) }
+        }
         pub(crate) const LANES: usize = <$vector as Vector>::LANES;
         pub(crate) const WIDTH: usize = <$vector as Vector>::WIDTH;
     };
@@ -76,6 +83,7 @@ mod dense;
 mod depthwise;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod normalize;
 mod pool;
 mod portable;
 mod product;
@@ -359,6 +367,35 @@ impl Kernel {
             }
         });
         crew.share(pieces, |mut work| dispatch!(self, dense, &mut work));
+    }
+
+    /// Pixels of so many channels, each divided by `(bias + weight * sum)^0.75`, the sum over the squares of
+    /// the channel and of `reach` on either side.
+    ///
+    /// # Panics
+    /// When a size does not fit.
+    pub fn normalize(
+        self,
+        crew: &Crew,
+        (reach, weight, bias): (usize, f32, f32),
+        channels: usize,
+        input: &[f32],
+        mut output: &mut [f32],
+    ) {
+        assert!(input.len().is_multiple_of(channels), "whole pixels");
+        assert_eq!(output.len(), input.len(), "output");
+        // Roots and a quotient take as long as some twenty products.
+        let multiply_adds = input.len() * (2 * reach + 24);
+        let pieces = crew.pieces(input.len() / channels, multiply_adds);
+        let pieces = pieces.map(|part| normalize::Work {
+            input: &input[part.start * channels..part.end * channels],
+            channels,
+            reach,
+            weight,
+            bias,
+            output: take(&mut output, part.len() * channels),
+        });
+        crew.share(pieces, |mut work| dispatch!(self, normalize, &mut work));
     }
 
     /// The largest number under each window; windows are first row or column and how many.

@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 
 use super::vector::Vector;
-use super::{dense, depthwise, pool, product, winograd};
+use super::{dense, depthwise, normalize, pool, product, winograd};
 
 #[derive(Clone, Copy)]
 struct Four(float32x4_t);
@@ -57,6 +57,16 @@ unsafe impl Vector for Four {
     unsafe fn plus(self, other: Self) -> Self {
         // SAFETY: the trait's contract.
         Self(unsafe { vaddq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn over(self, other: Self) -> Self {
+        // SAFETY: the trait's contract.
+        Self(unsafe { vdivq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn root(self) -> Self {
+        // SAFETY: the trait's contract.
+        Self(unsafe { vsqrtq_f32(self.0) })
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

@@ -1,7 +1,7 @@
 //! The twin for every machine: four numbers in an array, which compilers know how to vectorize.
 
 use super::vector::Vector;
-use super::{dense, depthwise, pool, product, winograd};
+use super::{dense, depthwise, normalize, pool, product, winograd};
 
 #[derive(Clone, Copy)]
 struct Four([f32; 4]);
@@ -58,6 +58,14 @@ unsafe impl Vector for Four {
     #[inline(always)]
     unsafe fn plus(self, other: Self) -> Self {
         four!(|a: f32, b: f32| a + b, self, other)
+    }
+    #[inline(always)]
+    unsafe fn over(self, other: Self) -> Self {
+        four!(|a: f32, b: f32| a / b, self, other)
+    }
+    #[inline(always)]
+    unsafe fn root(self) -> Self {
+        four!(|a: f32| a.sqrt(), self)
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

@@ -278,6 +278,33 @@ fn fully_connected_layers_agree_with_plain_sums() {
 }
 
 #[test]
+fn normalization_agrees_with_plain_sums() {
+    let mut draw = ChaCha8Rng::seed_from_u64(85);
+    for _ in 0..SHAPES {
+        let (pixels, channels) = (draw.random_range(1..30), draw.random_range(1..70));
+        let reach = draw.random_range(0..5);
+        let (weight, bias) = (draw.random_range(0.0..2.0), draw.random_range(0.1..2.0));
+        let input = numbers(&mut draw, pixels * channels);
+        let mut expected = vec![];
+        for pixel in input.chunks_exact(channels) {
+            for (channel, number) in pixel.iter().enumerate() {
+                let around = channel.saturating_sub(reach)..(channel + reach + 1).min(channels);
+                let sum: f64 = pixel[around].iter().map(|n| f64::from(*n).powi(2)).sum();
+                let divisor = (f64::from(bias) + f64::from(weight) * sum).powf(0.75);
+                expected.push(f64::from(*number) / divisor);
+            }
+        }
+        for kernel in Kernel::of_this_machine() {
+            let output = alone_and_together(expected.len(), |crew, output| {
+                kernel.normalize(crew, (reach, weight, bias), channels, &input, output);
+            });
+            let name = format!("{}, {channels} channels, {reach}", kernel.name());
+            agree(&name, &output, &expected);
+        }
+    }
+}
+
+#[test]
 fn pools_and_sums_are_exact() {
     let mut draw = ChaCha8Rng::seed_from_u64(83);
     for channels in [1, 3, 4, 15, 16, 17, 64, 100] {

@@ -25,6 +25,10 @@ pub(crate) unsafe trait Vector: Copy {
     /// `self + a * b`, rounded once where the instruction set can.
     unsafe fn plus_product(self, a: Self, b: Self) -> Self;
     unsafe fn plus(self, other: Self) -> Self;
+    /// `self / other`.
+    unsafe fn over(self, other: Self) -> Self;
+    /// The square root.
+    unsafe fn root(self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     /// Asks for the cache line at an address, which need not be one.

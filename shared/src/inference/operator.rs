@@ -412,6 +412,44 @@ impl EvalOp for Join {
     }
 }
 
+/// Local response normalization across channels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Normalize {
+    /// Channels on either side whose squares count.
+    pub(super) reach: usize,
+    /// What a sum of squares is multiplied by, and what is added to that: bits of f32.
+    pub(super) weight: u32,
+    /// See `weight`.
+    pub(super) bias: u32,
+    pub(super) output: Pictures,
+    pub(super) means: Means,
+}
+
+operator!(Normalize, "UsherNormalize");
+
+impl EvalOp for Normalize {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let Means {
+            kernel,
+            crew,
+            memory,
+        } = &self.means;
+        let band = (
+            self.reach,
+            f32::from_bits(self.weight),
+            f32::from_bits(self.bias),
+        );
+        let pictures = numbers(&inputs[0])?;
+        let each = self.output.numbers();
+        filled(memory, self.output, |i, output| {
+            let picture = &pictures[i * each..(i + 1) * each];
+            kernel.normalize(crew, band, self.output.channels, picture, output);
+        })
+    }
+}
+
 /// A fully connected layer over one vector, and its activation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Dense {

@@ -6,6 +6,7 @@
 //! optimizer runs afterwards, over what little is left.
 
 mod dense;
+mod normalization;
 mod pattern;
 mod siblings;
 
@@ -23,6 +24,7 @@ use tract_onnx::tract_core::ops::source::TypedSource;
 
 use super::operator::{Convolution, Depthwise, Means, Sum, Sums};
 use dense::Layer;
+use normalization::Normalization;
 use pattern::{Group, constant, is_add, pictures};
 use siblings::Siblings;
 
@@ -38,6 +40,7 @@ pub(super) fn rewrite(mut source: TypedModel, means: Means) -> TractResult<Typed
     simplify_resizing(&mut source)?;
     let mut groups = pattern::groups(&source)?;
     let layers = dense::layers(&source)?;
+    let normalizations = normalization::normalizations(&source, &mut groups)?;
     let siblings = siblings::joined(&source, &mut groups)?;
     let joined = siblings
         .iter()
@@ -46,6 +49,11 @@ pub(super) fn rewrite(mut source: TypedModel, means: Means) -> TractResult<Typed
         .values()
         .chain(joined)
         .flat_map(|group| group.inside.iter().copied())
+        .chain(
+            normalizations
+                .values()
+                .flat_map(|normalization| normalization.inside.iter().copied()),
+        )
         .chain(
             layers
                 .values()
@@ -57,6 +65,7 @@ pub(super) fn rewrite(mut source: TypedModel, means: Means) -> TractResult<Typed
         means,
         groups: &groups,
         layers: &layers,
+        normalizations: &normalizations,
         siblings: &siblings,
         inside,
         target: TypedModel::default(),
@@ -111,6 +120,8 @@ struct Rewriter<'a> {
     groups: &'a HashMap<usize, Group>,
     /// The same for fully connected layers.
     layers: &'a HashMap<usize, Layer>,
+    /// The same for normalizations.
+    normalizations: &'a HashMap<usize, Normalization>,
     /// Groups that become one, side by side.
     siblings: &'a [Siblings],
     /// Nodes of groups but for the last ones, and all of siblings.
@@ -143,6 +154,13 @@ impl Rewriter<'_> {
             let (input, op) = (self.as_is(layer.from)?, layer.operator(&self.means)?);
             let wire = self.target.wire_node(&*node.name, op, &[input])?[0];
             self.as_is.insert(outlet, wire);
+            return Ok(());
+        }
+        if let Some(normalization) = self.normalizations.get(&node.id) {
+            let input = self.last(normalization.from)?;
+            let op = normalization.operator(&self.means);
+            let wire = self.target.wire_node(&*node.name, op, &[input])?[0];
+            self.last.insert(outlet, wire);
             return Ok(());
         }
         let is_branch =

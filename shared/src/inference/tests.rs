@@ -13,7 +13,7 @@ use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn::{self, KernelFormat, PaddingSpec, PoolSpec};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::logic::{Iff, comp_gt};
-use tract_onnx::tract_core::ops::math::{add, max, min, mul, sub};
+use tract_onnx::tract_core::ops::math::{add, div, max, min, mul, sqrt, sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, NearestUpsample, Reduce, Reducer, sigmoid};
 
 use super::operator::{Convolution, Join, Sums};
@@ -154,6 +154,40 @@ impl Network<'_> {
         inputs: &[OutletId],
     ) -> OutletId {
         self.model.wire_node(name, op, inputs).unwrap()[0]
+    }
+
+    /// A convolution of single pixels, its weights by their places.
+    fn pointwise(
+        &mut self,
+        name: &str,
+        of: OutletId,
+        channels: usize,
+        weight: impl Fn(usize) -> f32,
+        bias: f32,
+    ) -> OutletId {
+        let weights: Vec<f32> = (0..channels * channels).map(weight).collect();
+        let weights = Tensor::from_shape(&[channels, channels, 1, 1], &weights).unwrap();
+        let bias = Tensor::from_shape(&[channels], &vec![bias; channels]).unwrap();
+        let weights = self
+            .model
+            .add_const(format!("{name}.weights"), weights)
+            .unwrap();
+        let bias = self.model.add_const(format!("{name}.bias"), bias).unwrap();
+        let convolution = cnn::Conv {
+            pool_spec: PoolSpec {
+                data_format: DataFormat::NCHW,
+                kernel_shape: tvec![1, 1],
+                padding: PaddingSpec::Valid,
+                dilations: None,
+                strides: None,
+                input_channels: channels,
+                output_channels: channels,
+            },
+            kernel_fmt: KernelFormat::OIHW,
+            group: 1,
+            q_params: None,
+        };
+        self.wire(name.to_owned(), convolution, &[of, weights, bias])
     }
 
     fn zero(&mut self, step: usize) -> OutletId {
@@ -494,20 +528,80 @@ fn fully_connected_layers_are_ours_where_they_are_plain() {
             .map(|_| draw.random_range(-1.0..1.0))
             .collect();
         let input = Tensor::from_shape(&[batch, 50], &numbers).unwrap();
-        let run = |model: TypedModel| {
-            let plan = model.into_optimized().unwrap().into_runnable().unwrap();
-            plan.run(tvec!(input.clone().into_tvalue())).unwrap()
+        let ours = agrees_and_has(model, input, "UsherDense");
+        assert_eq!(ours, batch == 1 && transposed, "{batch} {transposed}");
+    }
+}
+
+/// Runs a network of one input as it is and rewritten; panics where they differ. Returns whether an operator of
+/// ours is in it.
+fn agrees_and_has(model: TypedModel, input: Tensor, operator: &str) -> bool {
+    let run = |model: TypedModel| {
+        let plan = model.into_optimized().unwrap().into_runnable().unwrap();
+        plan.run(tvec!(input.clone().into_tvalue())).unwrap()
+    };
+    let rewritten = rewrite::rewrite(model.clone(), means(Kernel::best(), 1)).unwrap();
+    let has = rewritten
+        .nodes()
+        .iter()
+        .any(|node| node.op.name() == operator);
+    let (found, expected) = (run(rewritten), run(model));
+    for (found, expected) in found.iter().zip(&expected) {
+        let [found, expected] = [found, expected].map(|output| operator::of(output).unwrap());
+        let largest = expected
+            .iter()
+            .fold(0.0_f32, |largest, e| largest.max(e.abs()));
+        for (f, e) in found.iter().zip(expected) {
+            assert!((f - e).abs() <= TOLERANCE * largest, "{f}, tract {e}");
+        }
+        assert_eq!(found.len(), expected.len());
+    }
+    has
+}
+
+#[test]
+fn a_normalization_is_ours_where_it_is_whole() {
+    let mut draw = ChaCha8Rng::seed_from_u64(96);
+    for (reach, spoilt) in [
+        (2, ""),
+        (0, ""),
+        (2, "band"),
+        (2, "square"),
+        (2, "root"),
+        (2, "read"),
+    ] {
+        let mut network = Network::new(&mut draw);
+        let extents = [2, 12, 5, 4];
+        let input = f32::fact(extents);
+        let x = network.model.add_source("pictures", input).unwrap();
+        network.model.set_input_outlets(&[x]).unwrap();
+        // Something of ours before it, so that channels lie last.
+        let before = network.pointwise("before", x, 12, |_| 0.1, 0.5);
+        let square_of = if spoilt == "square" { x } else { before };
+        let square = network.wire("square".to_owned(), mul(), &[square_of, square_of]);
+        let in_band = |i: usize| (i / 12_usize).abs_diff(i % 12) <= reach;
+        let band = |i: usize| match (spoilt == "band" && i == 25, in_band(i)) {
+            (true, _) => 0.3,
+            (false, true) => 0.2,
+            (false, false) => 0.0,
         };
-        let rewritten = rewrite::rewrite(model.clone(), means(Kernel::best(), 1)).unwrap();
-        let is_ours = |node: &TypedNode| node.op.name() == "UsherDense";
-        assert_eq!(
-            rewritten.nodes().iter().any(is_ours),
-            batch == 1 && transposed,
-            "{batch} {transposed}"
-        );
-        run(rewritten)[0]
-            .close_enough(&run(model)[0], Approximation::Close)
-            .unwrap();
+        let sum = network.pointwise("sum", square, 12, band, 1.5);
+        let root = network.wire("root".to_owned(), sqrt(), &[sum]);
+        let of_fourth = if spoilt == "root" { sum } else { root };
+        let fourth = network.wire("fourth".to_owned(), sqrt(), &[of_fourth]);
+        let divisor = network.wire("divisor".to_owned(), mul(), &[root, fourth]);
+        let last = network.wire("quotient".to_owned(), div(), &[before, divisor]);
+        let outputs = if spoilt == "read" {
+            vec![last, sum]
+        } else {
+            vec![last]
+        };
+        network.model.select_output_outlets(&outputs).unwrap();
+        let model = network.model;
+        let numbers: Vec<f32> = (0..480).map(|_| draw.random_range(-1.0..1.0)).collect();
+        let input = Tensor::from_shape(&extents, &numbers).unwrap();
+        let ours = agrees_and_has(model, input, "UsherNormalize");
+        assert_eq!(ours, spoilt.is_empty(), "{reach} {spoilt}");
     }
 }
 

@@ -469,7 +469,7 @@ fn for_each_channel(tensor: &Tensor, channels: usize) -> Option<Numbers> {
 }
 
 /// The nodes that read an outlet, one for each time; none where the outlet leaves the network.
-fn readers(model: &TypedModel, outlet: OutletId) -> Vec<usize> {
+pub(super) fn readers(model: &TypedModel, outlet: OutletId) -> Vec<usize> {
     if model.outputs.contains(&outlet) {
         return vec![];
     }
@@ -516,5 +516,6 @@ macro_rules! is_binary {
 is_binary!(is_greater, CompGT);
 is_binary!(is_add, math::Add);
 is_binary!(is_multiply, math::Mul);
+is_binary!(is_divide, math::Div);
 is_binary!(is_max, math::Max);
 is_binary!(is_min, math::Min);
