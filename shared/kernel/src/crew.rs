@@ -19,7 +19,7 @@ const WORTH: usize = 1 << 19;
 /// Multiply-adds in the time of which a number is copied.
 const COPY: usize = 8;
 /// Pieces for each thread, so that the one who began late does fewer.
-const PIECES: usize = 4;
+const PIECES: usize = 8;
 /// How long a thread looks out for more work before it sleeps.
 const LOOKOUT: Duration = Duration::from_micros(200);
 /// Looks between two at the clock.

@@ -426,16 +426,18 @@ impl Kernel {
             "output"
         );
         let each = columns.len() * channels;
-        let numbers = |[_, high]: &[usize; 2]| high * width * channels;
-        let all = rows.iter().map(numbers).sum();
-        let pieces = crew.pieces(rows.len(), all).map(|part| pool::Pool {
-            input,
-            width,
-            channels,
-            rows: &rows[part.clone()],
-            columns,
-            output: take(&mut output, part.len() * each),
-        });
+        let [high, wide] =
+            [rows, columns].map(|of| of.iter().map(|[_, count]| count).sum::<usize>());
+        let pieces = crew
+            .pieces(rows.len(), high * wide * channels)
+            .map(|part| pool::Pool {
+                input,
+                width,
+                channels,
+                rows: &rows[part.clone()],
+                columns,
+                output: take(&mut output, part.len() * each),
+            });
         crew.share(pieces, |mut work| dispatch!(self, max_pool, &mut work));
     }
 
