@@ -3,7 +3,7 @@
 //!
 //! A picture is rows x columns x channels, so a vector holds neighboring channels of one pixel:
 //! whatever the kernel's size, stride and padding, no vector crosses a border. The loops are written
-//! once over [`vector::Vector`] and compiled for each instruction set.
+//! once over `vector::Vector` and compiled for each instruction set.
 
 #![allow(
     unsafe_code,
