@@ -69,8 +69,13 @@ impl OnnxParts {
     }
 
     fn model(&mut self, fields: &mut Fields<impl Read>) -> io::Result<()> {
+        let mut has_graph = false;
         while let Some(key) = fields.key()? {
             if key == GRAPH_OF_MODEL {
+                // Protobuf would join two, and weights are told by their places in one.
+                if std::mem::replace(&mut has_graph, true) {
+                    return Err(io::Error::other("several graphs"));
+                }
                 let graph = fields.message(|fields| self.graph(fields))?;
                 put(&mut self.message, GRAPH_OF_MODEL, &graph);
             } else {
@@ -163,7 +168,7 @@ fn take_weights(
     // From the last to the first, so that places stay.
     for (at, numbers) in weights.into_iter().rev() {
         if at >= initializer.len() {
-            bail!("several graphs");
+            bail!("a weight without its initializer");
         }
         let weight = initializer.remove(at);
         let extents = weight.dims.iter().map(|&extent| usize::try_from(extent));

@@ -644,6 +644,10 @@ fn a_file_read_in_pieces_is_the_same_network() {
     assert_eq!(again, found);
     assert!(OnnxParts::read(Slowly(&bytes[..bytes.len() / 2]), length).is_err());
     assert!(OnnxParts::read(Slowly(&bytes), length / 2).is_err());
+    // Protobuf joins what comes twice: here a second graph.
+    let twice = [&bytes[..], &[0x3a, 0]].concat();
+    let said = OnnxFile::parse(&twice).err().unwrap().to_string();
+    assert!(said.contains("several graphs"), "{said}");
 }
 
 /// A file of the repository's models.
