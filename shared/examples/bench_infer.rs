@@ -4,16 +4,19 @@
 //! bench_infer ONNX EXTENTS INPUT OUTPUTS THREADS    EXTENTS as 1,3,112,112; the files are f32 in a row
 //! ```
 //!
-//! Prints a line: the instruction set, CPU seconds to load, bytes of memory then held beyond those
+//! Prints a line: the instruction set, CPU seconds to load the file and digest it, bytes of memory then held beyond those
 //! before, bytes held at most. Then for every line of input, a number, runs so often and prints of
-//! each run the seconds of CPU time and, after a colon, those of the clock.
+//! each run the seconds of CPU time and, after a colon, those of the clock. At the end of input it writes
+//! what it computes then.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a tool of a script")]
 
 use std::fs::File;
+use std::io::BufReader;
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 use shared::inference::{self, OnnxFile, OnnxParts};
+use shared::model_id::Digested;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,7 +37,10 @@ fn main() {
     let began = cpu_seconds();
     let file = File::open(onnx).unwrap();
     let length = file.metadata().unwrap().len();
-    let file = OnnxFile::from_parts(OnnxParts::read(file, length).unwrap()).unwrap();
+    let mut digested = Digested::new(BufReader::new(file));
+    let parts = OnnxParts::read(&mut digested, length).unwrap();
+    std::hint::black_box(digested.finish().unwrap());
+    let file = OnnxFile::from_parts(parts).unwrap();
     let crew = inference::crew(threads).unwrap();
     let mut model = file.prepare_for(&shape, &crew).unwrap();
     drop(file);
@@ -42,13 +48,6 @@ fn main() {
     let instructions = inference::instructions();
     let held = status("VmRSS:").saturating_sub(before);
     println!("{instructions} {load} {held} {}", status("VmHWM:"));
-
-    let found = model.run(&input).unwrap().concat();
-    let bytes: Vec<u8> = found
-        .iter()
-        .flat_map(|number| number.to_le_bytes())
-        .collect();
-    std::fs::write(outputs, bytes).unwrap();
 
     for line in std::io::stdin().lines() {
         let count: usize = line.unwrap().trim().parse().unwrap();
@@ -68,6 +67,13 @@ fn main() {
             .collect();
         println!("{}", times.join(" "));
     }
+
+    let found = model.run(&input).unwrap().concat();
+    let bytes: Vec<u8> = found
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    std::fs::write(outputs, bytes).unwrap();
 }
 
 /// CPU time of this process so far.

@@ -6,7 +6,7 @@
 //! | `file` | an ONNX file read once, its large weights straight to where they stay |
 //! | `memory` | the pictures between operators, whose memory is used again |
 //! | `operator` | our operators, as tract knows operators |
-//! | `rewrite` | a network's convolutions, activations and sums become our operators |
+//! | `rewrite` | a network's convolutions, layers, normalizations, pools, activations and sums become our operators |
 //!
 //! The arithmetic of our operators is a crate of its own, `usher-kernel` in `shared/kernel`.
 

@@ -56,14 +56,15 @@ impl fmt::Debug for ModelId {
 }
 
 /// A file that is digested as it is read.
-pub(crate) struct Digested<R> {
+pub struct Digested<R> {
     source: R,
     hash: Sha256,
     bytes: u64,
 }
 
 impl<R: Read> Digested<R> {
-    pub(crate) fn new(source: R) -> Digested<R> {
+    /// Digests what this source will hand out.
+    pub fn new(source: R) -> Digested<R> {
         Digested {
             source,
             hash: Sha256::new(),
@@ -75,7 +76,7 @@ impl<R: Read> Digested<R> {
     ///
     /// # Errors
     /// When reading fails.
-    pub(crate) fn finish(mut self) -> io::Result<(String, u64)> {
+    pub fn finish(mut self) -> io::Result<(String, u64)> {
         io::copy(&mut self, &mut io::sink())?;
         Ok((hex(&self.hash.finalize()), self.bytes))
     }

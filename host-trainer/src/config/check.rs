@@ -156,9 +156,9 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
             &config.average,
         ),
         misfit(
-            config.precision == Precision::F32 || !on_cpu,
+            config.precision == Precision::F32 || !on_cpu || has_bf16(),
             "precision",
-            "f32 with device = 'cpu', where bf16 is slower",
+            "f32 with device = 'cpu' on a processor without AVX512-BF16, where bf16 is slower",
             &config.precision,
         ),
         misfit(
@@ -201,4 +201,12 @@ pub(super) fn first_misfit(config: &Config) -> Option<Misfit> {
         ),
     ];
     checks.into_iter().flatten().next()
+}
+
+/// Whether this processor computes in bfloat16 by instructions of its own, as libtorch then does.
+pub(super) fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }

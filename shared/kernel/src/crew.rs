@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -207,8 +207,11 @@ impl Helpers {
 
     /// Does all pieces, the calling thread among those who do.
     fn share(&self, pieces: usize, work: &(dyn Fn(usize) + Sync)) {
-        let Ok(_turn) = self.common.turn.try_lock() else {
-            return (0..pieces).for_each(work);
+        let _turn = match self.common.turn.try_lock() {
+            Ok(turn) => turn,
+            // A piece panicked here once: that left nothing behind.
+            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+            Err(TryLockError::WouldBlock) => return (0..pieces).for_each(work),
         };
         let job = Job {
             work,
@@ -281,6 +284,9 @@ impl Common {
         let began = Instant::now();
         while !is_new() {
             for _ in 0..LOOKS {
+                if is_new() {
+                    break;
+                }
                 std::hint::spin_loop();
             }
             if began.elapsed() > LOOKOUT {
@@ -369,7 +375,23 @@ mod tests {
                 sum.fetch_add(piece, SeqCst);
             });
             assert_eq!(sum.into_inner(), 190);
+            assert!(helpers_help(&crew), "{at}: left alone");
         }
+    }
+
+    /// Whether another thread than this one takes a piece, in a time that any would wake in.
+    fn helpers_help(crew: &Crew) -> bool {
+        let own = thread::current().id();
+        let (began, helped) = (Instant::now(), AtomicBool::new(false));
+        crew.share(0..2, |_| {
+            if thread::current().id() != own {
+                helped.store(true, SeqCst);
+            }
+            while !helped.load(SeqCst) && began.elapsed() < Duration::from_secs(10) {
+                thread::yield_now();
+            }
+        });
+        helped.into_inner()
     }
 
     #[test]

@@ -16,7 +16,7 @@ const TILE: usize = 4;
 /// Numbers of input that are taken with all channels before the next are: half of a first cache.
 const CHUNK: usize = 4 * 1024;
 
-/// What a depthwise convolution works on, all of it checked by `Kernel::depthwise`.
+/// What a depthwise convolution works on, all of it checked by `Filter::run`.
 pub(crate) struct Work<'a> {
     /// Height x width x channels.
     pub(crate) input: &'a [f32],

@@ -7,7 +7,8 @@
 
 #![allow(
     unsafe_code,
-    reason = "loads of whole vectors, and calls of code for an instruction set found at run time"
+    reason = "loads of whole vectors, calls of code for an instruction set found at run time, and work that \
+              threads share"
 )]
 
 /// Entry points of an instruction set: the loops, compiled with its features.

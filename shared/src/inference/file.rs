@@ -4,7 +4,11 @@
 //! it is kept as it is but for the numbers of large weights, which become tensors at once: a network is
 //! mostly those, and would else be in memory as a file, as a message and as tensors. tract is told that the
 //! graph has such weights as inputs, and finds constants in their place.
+//!
+//! That is for weights of f32 in bytes (`raw_data`), as all exporters write them; weights of other numbers,
+//! or in the field `float_data`, stay in the message.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 
 use tract_onnx::pb::{
@@ -36,6 +40,8 @@ const FOUR_BYTES: u64 = 5;
 
 /// `TensorProto.DataType.FLOAT`.
 const FLOAT: u64 = 1;
+/// `TensorProto.DataLocation.DEFAULT`.
+const IN_THE_FILE: i32 = 0;
 
 /// What a file holds; nothing of it is understood yet but where its weights lie.
 pub struct OnnxParts {
@@ -52,6 +58,15 @@ impl OnnxParts {
     /// # Errors
     /// [`InferenceError::Parse`] when reading fails, or the bytes are no protobuf message.
     pub fn read(source: impl Read, bytes: u64) -> Result<OnnxParts, InferenceError> {
+        OnnxParts::read_taking_out(source, bytes, LARGE)
+    }
+
+    /// The same, with initializers of so many bytes taken out.
+    fn read_taking_out(
+        source: impl Read,
+        bytes: u64,
+        large: u64,
+    ) -> Result<OnnxParts, InferenceError> {
         let mut fields = Fields {
             source,
             left: bytes,
@@ -61,14 +76,14 @@ impl OnnxParts {
             weights: vec![],
             bytes,
         };
-        let read = parts.model(&mut fields);
+        let read = parts.model(&mut fields, large);
         read.map(|()| parts).map_err(|error| InferenceError::Parse {
             found_bytes: bytes,
             reason: error.to_string(),
         })
     }
 
-    fn model(&mut self, fields: &mut Fields<impl Read>) -> io::Result<()> {
+    fn model(&mut self, fields: &mut Fields<impl Read>, large: u64) -> io::Result<()> {
         let mut has_graph = false;
         while let Some(key) = fields.key()? {
             if key == GRAPH_OF_MODEL {
@@ -76,7 +91,7 @@ impl OnnxParts {
                 if std::mem::replace(&mut has_graph, true) {
                     return Err(io::Error::other("several graphs"));
                 }
-                let graph = fields.message(|fields| self.graph(fields))?;
+                let graph = fields.message(|fields| self.graph(fields, large))?;
                 put(&mut self.message, GRAPH_OF_MODEL, &graph);
             } else {
                 fields.copy(key, &mut self.message)?;
@@ -85,12 +100,12 @@ impl OnnxParts {
         Ok(())
     }
 
-    fn graph(&mut self, fields: &mut Fields<impl Read>) -> io::Result<Vec<u8>> {
+    fn graph(&mut self, fields: &mut Fields<impl Read>, large: u64) -> io::Result<Vec<u8>> {
         let (mut graph, mut initializers) = (vec![], 0);
         while let Some(key) = fields.key()? {
             if key == INITIALIZER_OF_GRAPH {
                 let initializer = fields.message(|fields| {
-                    let large = fields.left >= LARGE;
+                    let large = fields.left >= large;
                     let (rest, numbers) = tensor(fields, large)?;
                     self.weights.extend(numbers.map(|n| (initializers, n)));
                     Ok(rest)
@@ -115,6 +130,7 @@ impl OnnxParts {
             .with_ignore_output_shapes(true)
             .with_ignore_value_info(true);
         let mut file = onnx.proto_model_for_read(&mut &*self.message)?;
+        drop(self.message);
         // Written last by most exporters: a file cut behind its graph still parses, and tract would guess
         // the meaning of its operators.
         if file.opset_import.is_empty() {
@@ -144,8 +160,10 @@ fn tensor(fields: &mut Fields<impl Read>, large: bool) -> io::Result<(Vec<u8>, O
             put_varint(&mut rest, value);
             kind = Some(value);
         } else if large && key == BYTES_OF_TENSOR && kind == Some(FLOAT) && numbers.is_none() {
-            let len = fields.length()?;
-            numbers = Some(fields.numbers(len)?);
+            match fields.length()? {
+                0 => put(&mut rest, key, &[]),
+                len => numbers = Some(fields.numbers(len)?),
+            }
         } else {
             fields.copy(key, &mut rest)?;
         }
@@ -164,6 +182,13 @@ fn take_weights(
     else {
         bail!("no graph");
     };
+    let mut names = HashSet::new();
+    if let Some(twice) = initializer
+        .iter()
+        .find(|weight| !names.insert(&*weight.name))
+    {
+        bail!("{}: two initializers of one name", twice.name);
+    }
     let mut named = vec![];
     // From the last to the first, so that places stay.
     for (at, numbers) in weights.into_iter().rev() {
@@ -171,12 +196,25 @@ fn take_weights(
             bail!("a weight without its initializer");
         }
         let weight = initializer.remove(at);
+        // What came behind its numbers may give it another meaning.
+        if weight.data_type != FLOAT as i32
+            || !weight.raw_data.is_empty()
+            || !weight.float_data.is_empty()
+            || weight.data_location.unwrap_or(IN_THE_FILE) != IN_THE_FILE
+        {
+            bail!("{}: an initializer told in two ways", weight.name);
+        }
         let extents = weight.dims.iter().map(|&extent| usize::try_from(extent));
         let extents = extents.collect::<Result<Vec<_>, _>>()?;
         let found = numbers.len();
-        let tensor = numbers.into_shape(&extents).map_err(|error| {
-            error.context(format!("{}: {found} numbers for {extents:?}", weight.name))
-        })?;
+        // tract multiplies extents as they are, and a product that wraps would pass.
+        let expected = extents
+            .iter()
+            .try_fold(1, |product: usize, &extent| product.checked_mul(extent));
+        if expected != Some(found) {
+            bail!("{}: {found} numbers for {extents:?}", weight.name);
+        }
+        let tensor = numbers.into_shape(&extents)?;
         input.retain(|input| input.name != weight.name);
         input.push(declaration(&weight.name, &weight.dims));
         named.push((weight.name, tensor));
@@ -320,4 +358,143 @@ fn put_varint(to: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     to.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OnnxFile, Operators};
+    use super::*;
+
+    /// `y = x w`, x of [1, 2], with so many initializers and each made of such fields.
+    fn file(initializers: &[Vec<u8>]) -> Vec<u8> {
+        let field = |number: u64, message: &[u8]| {
+            let mut bytes = vec![];
+            put(&mut bytes, number << 3 | DELIMITED, message);
+            bytes
+        };
+        let number = |number: u64, value| {
+            let mut bytes = vec![];
+            put_varint(&mut bytes, number << 3 | VARINT);
+            put_varint(&mut bytes, value);
+            bytes
+        };
+        let extents = [number(1, 1), number(1, 2)].map(|extent| field(1, &extent));
+        let tensor = [number(1, FLOAT), field(2, &extents.concat())].concat();
+        let input = [field(1, b"x"), field(2, &field(1, &tensor))].concat();
+        let node = [
+            field(1, b"x"),
+            field(1, b"w"),
+            field(2, b"y"),
+            field(4, b"MatMul"),
+        ]
+        .concat();
+        let mut graph = [field(1, &node), field(2, b"g")].concat();
+        for initializer in initializers {
+            put(&mut graph, INITIALIZER_OF_GRAPH, initializer);
+        }
+        graph.extend([field(11, &input), field(12, &field(1, b"y"))].concat());
+        [number(1, 8), field(8, &number(2, 13)), field(7, &graph)].concat()
+    }
+
+    /// Extents, kind, name and numbers, as exporters write them, and more behind.
+    fn weight(extents: [u64; 2], numbers: &[f32], more: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![];
+        for extent in extents {
+            put_varint(&mut bytes, 1 << 3 | VARINT);
+            put_varint(&mut bytes, extent);
+        }
+        put_varint(&mut bytes, TYPE_OF_TENSOR);
+        put_varint(&mut bytes, FLOAT);
+        put(&mut bytes, 8 << 3 | DELIMITED, b"w");
+        let numbers: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        put(&mut bytes, BYTES_OF_TENSOR, &numbers);
+        [&bytes[..], more].concat()
+    }
+
+    /// What it computes of [1, 10], all weights taken out.
+    fn run(file: &[u8]) -> Result<Vec<f32>, String> {
+        let parts = OnnxParts::read_taking_out(file, file.len() as u64, 0);
+        parts
+            .and_then(OnnxFile::from_parts)
+            .and_then(|file| file.prepare_by(&[1, 2], Operators::Tract))
+            .and_then(|mut model| Ok(model.run(&[1.0, 10.0])?[0].to_vec()))
+            .map_err(|error| error.to_string())
+    }
+
+    const SOUND: [f32; 4] = [1.0, 2.0, 3.0, 4.0];
+
+    #[test]
+    fn a_weight_taken_out_is_the_one_in_the_file() {
+        assert_eq!(
+            run(&file(&[weight([2, 2], &SOUND, &[])])),
+            Ok(vec![31.0, 42.0])
+        );
+        // Numbers in a field of their own, with and without an empty one of bytes, are tract's to read.
+        let mut numbers = vec![];
+        let bytes: Vec<u8> = SOUND.iter().flat_map(|n| n.to_le_bytes()).collect();
+        put(&mut numbers, 4 << 3 | DELIMITED, &bytes);
+        assert_eq!(
+            run(&file(&[weight([2, 2], &[], &numbers)])),
+            Ok(vec![31.0, 42.0])
+        );
+    }
+
+    #[test]
+    fn a_weight_told_in_two_ways_is_refused() {
+        let refused = |initializers: &[Vec<u8>], expected: &str| {
+            let said = run(&file(initializers)).unwrap_err();
+            assert!(said.contains(expected), "{said}");
+        };
+        let sound = weight([2, 2], &SOUND, &[]);
+        refused(&[sound.clone(), sound], "two initializers of one name");
+        let told = "an initializer told in two ways";
+        let mut more = [vec![], vec![], vec![], vec![]];
+        put_varint(&mut more[0], TYPE_OF_TENSOR);
+        put_varint(&mut more[0], 7);
+        put(&mut more[1], BYTES_OF_TENSOR, &[0; 16]);
+        put(&mut more[2], 4 << 3 | DELIMITED, &[0; 16]);
+        put_varint(&mut more[3], 14 << 3 | VARINT);
+        put_varint(&mut more[3], 1);
+        for more in more {
+            refused(&[weight([2, 2], &SOUND, &more)], told);
+        }
+    }
+
+    #[test]
+    fn a_weight_of_other_extents_is_refused() {
+        // The last two products wrap to 4 and to 0.
+        for extents in [
+            [2, 3],
+            [1, 2],
+            [u64::MAX, 4],
+            [4, (1 << 62) + 1],
+            [1 << 32, 1 << 32],
+        ] {
+            let said = run(&file(&[weight(extents, &SOUND, &[])])).unwrap_err();
+            let expected = if extents[0] == u64::MAX {
+                "out of range"
+            } else {
+                "4 numbers for"
+            };
+            assert!(said.contains(expected), "{extents:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_or_another_network() {
+        let sound = file(&[weight([2, 2], &SOUND, &[])]);
+        let (mut refused, mut other) = (0, 0);
+        for at in 0..sound.len() {
+            assert!(run(&sound[..at]).is_err(), "cut at {at}");
+            for bit in 0..8 {
+                let mut damaged = sound.clone();
+                damaged[at] ^= 1 << bit;
+                match run(&damaged) {
+                    Ok(_) => other += 1,
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(refused > 0 && other > 0, "{refused} refused, {other} run");
+    }
 }

@@ -1,7 +1,7 @@
-//! Operators of our own for tract, over pictures whose channels lie last: [batch, height, width,
-//! channels], f32, of fixed shape.
+//! Operators of our own for tract: over pictures whose channels lie last, [batch, height, width,
+//! channels], and over the rows of a layer, [batch, numbers]; f32, of fixed shape.
 //!
-//! Each wraps a [`kernel`] call for every picture of the batch, and owns weights that are ready for it.
+//! Each wraps a [`kernel`] call for every picture or row of the batch, and owns weights that are ready for it.
 //! They are wired by [`super::rewrite`] alone, which has checked all shapes.
 
 use std::hash::{Hash, Hasher};

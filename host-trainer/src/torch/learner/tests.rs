@@ -239,7 +239,7 @@ fn gradients_are_cut_to_the_norm_asked_for() {
 fn bf16_activations_lead_where_f32_leads() {
     let f32_config = config(BATCH);
     let mut bf16_config = f32_config.clone();
-    bf16_config.precision = Precision::Bf16; // refused on a CPU by the config's check: slow, not wrong
+    bf16_config.precision = Precision::Bf16; // slow without instructions for it, not wrong
     let embed = |config: &Config| {
         let learner = learner(config);
         let rows = learner.network().forward(&noise(), Mode::Inference);

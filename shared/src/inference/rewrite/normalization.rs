@@ -111,11 +111,15 @@ fn band(sums: &Group) -> TractResult<Option<Band>> {
         return Ok(None);
     }
     let (weight, bias) = (weights[0], sums.bias.as_slice()[0]);
-    let reach = weights[..channels]
-        .iter()
+    let row = weights[..channels].iter();
+    // None for what is not even itself.
+    let Some(reach) = row
         .take_while(|&&number| number == weight)
         .count()
-        - 1;
+        .checked_sub(1)
+    else {
+        return Ok(None);
+    };
     let expected = |i: usize| match (i / channels).abs_diff(i % channels) <= reach {
         true => weight,
         false => 0.0,
