@@ -70,7 +70,7 @@ pub enum InferenceError {
     Parse {
         /// Bytes given.
         found_bytes: u64,
-        /// What tract said.
+        /// What tract said, or where the file's fields are at odds.
         reason: String,
     },
     /// The network does not have exactly one input.

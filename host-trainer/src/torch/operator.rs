@@ -1,6 +1,6 @@
 //! One operator of the network description, computed by libtorch.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::network::op::{
     BATCH_NORM_EPSILON, Conv, L2_EPSILON, L2_POOL_EPSILON, Lrn, Op, Padding, Window,
@@ -53,7 +53,7 @@ pub fn apply(op: &Op, inputs: &[&Tensor], tensor: impl Fn(&str) -> Tensor, mode:
         }
         Op::Lrn(lrn) => normalize_locally(lrn, x),
         Op::Relu => x.relu(),
-        Op::PRelu => x.prelu(&tensor("slope")),
+        Op::PRelu => prelu(x, &tensor("slope")),
         Op::MaxPool(window) => max_pool(window, x),
         Op::L2Pool(window) => l2_pool(window, x),
         Op::GlobalAveragePool => x.mean_dim([2i64, 3].as_slice(), true, x.kind()),
@@ -69,8 +69,14 @@ pub fn apply(op: &Op, inputs: &[&Tensor], tensor: impl Fn(&str) -> Tensor, mode:
 }
 
 fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Tensor {
-    let (x, padding) = pad(&conv.window, x, 0.0);
     let stride = conv.window.stride as i64;
+    // On CPUs libtorch takes five times as long for the bf16 gradient of these as for that of f32.
+    if x.kind() == Kind::BFloat16 && x.device() == Device::Cpu && conv.groups > 1 && stride > 1 {
+        let wide = |tensor: &Tensor| tensor.to_kind(Kind::Float);
+        let output = convolve(conv, &wide(x), &wide(weight), bias.as_ref().map(wide));
+        return output.to_kind(Kind::BFloat16);
+    }
+    let (x, padding) = pad(&conv.window, x, 0.0);
     x.conv2d(
         weight,
         bias,
@@ -79,6 +85,18 @@ fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> T
         [1, 1],
         conv.groups as i64,
     )
+}
+
+/// On CPUs the gradient of libtorch's own works on one number at a time: a third of a MobileNet's step. This one keeps a
+/// second tensor for its gradient.
+fn prelu(x: &Tensor, slope: &Tensor) -> Tensor {
+    if x.device() != Device::Cpu || !x.requires_grad() {
+        return x.prelu(slope);
+    }
+    let positive = x.relu();
+    let mut channels = vec![1; x.dim()];
+    channels[1] = -1;
+    (x - &positive) * slope.view(channels.as_slice()) + positive
 }
 
 fn max_pool(window: &Window, x: &Tensor) -> Tensor {
@@ -165,5 +183,63 @@ mod tests {
         let slopes = Vec::<f32>::try_from(x.grad().contiguous().view(-1)).unwrap();
         assert!(slopes.iter().all(|slope| slope.is_finite()), "{slopes:?}");
         assert_eq!((slopes[0], slopes[7] > 0.5), (0.0, true), "{slopes:?}");
+    }
+
+    /// Output, and gradients of input and parameter, for a gradient that differs everywhere.
+    fn learnt(
+        x: &Tensor,
+        parameter: &Tensor,
+        run: impl Fn(&Tensor, &Tensor) -> Tensor,
+    ) -> [Tensor; 3] {
+        let leaf = |tensor: &Tensor| tensor.detach().copy().set_requires_grad(true);
+        let (x, parameter) = (leaf(x), leaf(parameter));
+        let output = run(&x, &parameter);
+        let weights = Tensor::linspace(-1.0, 1.0, output.numel() as i64, (KIND, Device::Cpu));
+        (output.to_kind(KIND) * weights.view_as(&output))
+            .sum(KIND)
+            .backward();
+        [output.detach(), x.grad(), parameter.grad()].map(|tensor| tensor.to_kind(KIND))
+    }
+
+    #[test]
+    fn prelu_learns_as_libtorchs_own() {
+        tch::manual_seed(3);
+        let slope = Tensor::from_slice(&[0.25_f32, -0.5, 0.0]);
+        for extents in [&[4, 3][..], &[2, 3, 4, 5]] {
+            let x = Tensor::randn(extents, (KIND, Device::Cpu));
+            let ours = learnt(&x, &slope, prelu);
+            let libtorchs = learnt(&x, &slope, |x, slope| x.prelu(slope));
+            assert_eq!(ours[0], libtorchs[0]);
+            for (ours, libtorchs) in ours.iter().zip(&libtorchs).skip(1) {
+                assert!(ours.allclose(libtorchs, 1e-5, 1e-5, false), "{extents:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_depthwise_step_of_two_in_bf16_learns_as_in_f32() {
+        tch::manual_seed(4);
+        let conv = Conv {
+            out_channels: 8,
+            window: Window {
+                kernel: 3,
+                stride: 2,
+                padding: Padding::even(1),
+            },
+            groups: 8,
+            bias: false,
+        };
+        let x = Tensor::randn([2, 8, 9, 9], (KIND, Device::Cpu));
+        let weight = Tensor::randn([8, 1, 3, 3], (KIND, Device::Cpu));
+        let narrow = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
+        let (x, weight) = (narrow(&x), narrow(&weight));
+        let run = |x: &Tensor, weight: &Tensor| convolve(&conv, x, weight, None);
+        let wide = learnt(&x.to_kind(KIND), &weight.to_kind(KIND), |x, weight| {
+            narrow(&run(x, weight))
+        });
+        // To the last bit: what is rounded is the result of f32.
+        for (found, wide) in learnt(&x, &weight, run).iter().zip(&wide) {
+            assert_eq!(*found, narrow(wide).to_kind(KIND));
+        }
     }
 }

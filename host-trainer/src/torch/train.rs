@@ -121,7 +121,7 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
 }
 
 /// Nodes that stay as they begin; the face is always one.
-fn frozen(config: &Config, graph: &LayerGraph) -> anyhow::Result<usize> {
+pub(super) fn frozen(config: &Config, graph: &LayerGraph) -> anyhow::Result<usize> {
     let Some(layer) = &config.frozen else {
         return Ok(1);
     };

@@ -159,7 +159,10 @@ fn tensor(fields: &mut Fields<impl Read>, large: bool) -> io::Result<(Vec<u8>, O
             put_varint(&mut rest, key);
             put_varint(&mut rest, value);
             kind = Some(value);
-        } else if large && key == BYTES_OF_TENSOR && kind == Some(FLOAT) && numbers.is_none() {
+        } else if key == BYTES_OF_TENSOR && numbers.is_some() {
+            // Protobuf would take the last.
+            return Err(io::Error::other("an initializer with numbers twice"));
+        } else if large && key == BYTES_OF_TENSOR && kind == Some(FLOAT) {
             match fields.length()? {
                 0 => put(&mut rest, key, &[]),
                 len => numbers = Some(fields.numbers(len)?),
@@ -187,7 +190,10 @@ fn take_weights(
         .iter()
         .find(|weight| !names.insert(&*weight.name))
     {
-        bail!("{}: two initializers of one name", twice.name);
+        bail!(
+            "initializer {}: expected a name of its own, found it twice; export the network anew",
+            twice.name
+        );
     }
     let mut named = vec![];
     // From the last to the first, so that places stay.
@@ -198,21 +204,27 @@ fn take_weights(
         let weight = initializer.remove(at);
         // What came behind its numbers may give it another meaning.
         if weight.data_type != FLOAT as i32
-            || !weight.raw_data.is_empty()
             || !weight.float_data.is_empty()
             || weight.data_location.unwrap_or(IN_THE_FILE) != IN_THE_FILE
         {
-            bail!("{}: an initializer told in two ways", weight.name);
+            bail!(
+                "initializer {}: expected its numbers once, found them told in two ways; export the network anew",
+                weight.name
+            );
         }
         let extents = weight.dims.iter().map(|&extent| usize::try_from(extent));
-        let extents = extents.collect::<Result<Vec<_>, _>>()?;
-        let found = numbers.len();
+        let extents: Vec<usize> = extents.map_while(Result::ok).collect();
         // tract multiplies extents as they are, and a product that wraps would pass.
         let expected = extents
             .iter()
             .try_fold(1, |product: usize, &extent| product.checked_mul(extent));
-        if expected != Some(found) {
-            bail!("{}: {found} numbers for {extents:?}", weight.name);
+        if extents.len() != weight.dims.len() || expected != Some(numbers.len()) {
+            bail!(
+                "initializer {}: expected as many numbers as its extents {:?} make, found {}; export the network anew",
+                weight.name,
+                weight.dims,
+                numbers.len()
+            );
         }
         let tensor = numbers.into_shape(&extents)?;
         input.retain(|input| input.name != weight.name);
@@ -446,17 +458,26 @@ mod tests {
             assert!(said.contains(expected), "{said}");
         };
         let sound = weight([2, 2], &SOUND, &[]);
-        refused(&[sound.clone(), sound], "two initializers of one name");
-        let told = "an initializer told in two ways";
-        let mut more = [vec![], vec![], vec![], vec![]];
-        put_varint(&mut more[0], TYPE_OF_TENSOR);
-        put_varint(&mut more[0], 7);
-        put(&mut more[1], BYTES_OF_TENSOR, &[0; 16]);
-        put(&mut more[2], 4 << 3 | DELIMITED, &[0; 16]);
-        put_varint(&mut more[3], 14 << 3 | VARINT);
-        put_varint(&mut more[3], 1);
-        for more in more {
-            refused(&[weight([2, 2], &SOUND, &more)], told);
+        refused(&[sound.clone(), sound], "a name of its own");
+        let field = |key, value| {
+            let mut bytes = vec![];
+            put_varint(&mut bytes, key);
+            put_varint(&mut bytes, value);
+            bytes
+        };
+        let message = |key, message: &[u8]| {
+            let mut bytes = vec![];
+            put(&mut bytes, key, message);
+            bytes
+        };
+        for (more, expected) in [
+            (field(TYPE_OF_TENSOR, 7), "told in two ways"),
+            (message(4 << 3 | DELIMITED, &[0; 16]), "told in two ways"),
+            (field(14 << 3 | VARINT, 1), "told in two ways"),
+            (message(BYTES_OF_TENSOR, &[0; 16]), "numbers twice"),
+            (message(BYTES_OF_TENSOR, &[]), "numbers twice"),
+        ] {
+            refused(&[weight([2, 2], &SOUND, &more)], expected);
         }
     }
 
@@ -471,12 +492,10 @@ mod tests {
             [1 << 32, 1 << 32],
         ] {
             let said = run(&file(&[weight(extents, &SOUND, &[])])).unwrap_err();
-            let expected = if extents[0] == u64::MAX {
-                "out of range"
-            } else {
-                "4 numbers for"
-            };
-            assert!(said.contains(expected), "{extents:?}: {said}");
+            assert!(
+                said.contains("numbers as its extents"),
+                "{extents:?}: {said}"
+            );
         }
     }
 

@@ -124,7 +124,7 @@ struct Rewriter<'a> {
     normalizations: &'a HashMap<usize, Normalization>,
     /// Groups that become one, side by side.
     siblings: &'a [Siblings],
-    /// Nodes of groups but for the last ones, and all of siblings.
+    /// Nodes of groups, layers and normalizations but for the last ones, and all of siblings.
     inside: HashSet<usize>,
     target: TypedModel,
     /// Where an outlet of the source is found in the target, its axes as they were.
