@@ -283,7 +283,10 @@ class Trial:
         self.told(all(kept), "gallery, key and settings are still there")
 
     def purge(self, before):
-        """Purges: nothing stays."""
+        """Purges: nothing stays, not even the package that scripts/flash keeps for the way back."""
+        kept = self.root.path("/var/cache/usher")
+        kept.mkdir()
+        (kept / "usher.deb").write_bytes(b"a package")
         self.root.run("dpkg", "--purge", "usher")
         after = self.root.files()
         left = sorted(place for place in after.keys() - before.keys() if not LEFT.match(place))

@@ -367,6 +367,15 @@ class Kiosk(Place):
         self.assertEqual(self.installed(), ["1.1"] * 3, said)
         self.assertEqual(self.on_kiosk(kept), "# my own\npeople")
 
+        # A kiosk that was not well before (no camera yet) keeps the new one: going back would help nobody.
+        self.on_kiosk("echo bad >>/run/usher/started")
+        code, said = self.flash("--deb", self.package("1.6~bad"))
+        self.assertEqual(code, 1, said)
+        self.assertIn("is installed and stays: it is not well (above), as usher 1.1 was not before", said)
+        self.assertEqual(self.installed(), ["1.6~bad"] * 3, said)
+        code, said = self.flash("--deb", self.package("1.7"))
+        self.assertEqual((code, self.installed()), (0, ["1.7"] * 3), said)
+
         # Older ones only when it is said.
         code, said = self.flash("--deb", self.package("0.9"))
         self.assertEqual(code, 1, said)

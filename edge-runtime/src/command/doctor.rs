@@ -176,6 +176,9 @@ impl Doctor {
                 checks.push(files::room(path));
             }
         }
+        if !config.mqtt.host.is_empty() {
+            checks.extend(files::network(Path::new("/")));
+        }
         if !config.mqtt.password_file.as_os_str().is_empty() {
             checks.push(files::private("mqtt", &config.mqtt.password_file));
         }

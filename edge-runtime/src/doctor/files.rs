@@ -73,6 +73,28 @@ pub fn private(name: &'static str, file: &Path) -> Check {
     }
 }
 
+/// Whether the service may speak to a broker: its unit has no network unless a drop-in gives it one. None where no
+/// such unit is installed.
+pub fn network(root: &Path) -> Option<Check> {
+    if !root.join("usr/lib/systemd/system/usher.service").exists() {
+        return None;
+    }
+    let opens = |file: fs::DirEntry| {
+        let text = fs::read_to_string(file.path()).unwrap_or_default();
+        text.lines().any(|line| line.trim() == "PrivateNetwork=no")
+    };
+    let drop_ins = fs::read_dir(root.join("etc/systemd/system/usher.service.d"));
+    Some(match drop_ins.into_iter().flatten().flatten().any(opens) {
+        true => Check::ok("mqtt", "the service has the network"),
+        false => Check::warn(
+            "mqtt",
+            "a broker is named, but the service has no network",
+            "sudo mkdir -p /etc/systemd/system/usher.service.d, sudo ln -s /usr/share/usher/drop-ins/network.conf \
+             /etc/systemd/system/usher.service.d/, sudo systemctl daemon-reload, sudo systemctl restart usher",
+        ),
+    })
+}
+
 /// The nearest folder above that is there.
 fn existing(folder: &Path) -> &Path {
     let here = Path::new(".");
@@ -98,6 +120,23 @@ mod tests {
         }
         let check = room(Path::new("/nowhere/deep/down"));
         assert!(check.found.ends_with("MB free for /"), "{check}");
+    }
+
+    #[test]
+    fn a_broker_needs_the_drop_in() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(network(root.path()).is_none());
+        let units = root.path().join("usr/lib/systemd/system");
+        let drop_ins = root.path().join("etc/systemd/system/usher.service.d");
+        let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+        fs::create_dir_all(&units).unwrap();
+        fs::copy(packaging.join("usher.service"), units.join("usher.service")).unwrap();
+        assert_eq!(network(root.path()).unwrap().level, Level::Warn);
+        fs::create_dir_all(&drop_ins).unwrap();
+        for (name, expected) in [("backlight.conf", Level::Warn), ("network.conf", Level::Ok)] {
+            fs::copy(packaging.join("drop-ins").join(name), drop_ins.join(name)).unwrap();
+            assert_eq!(network(root.path()).unwrap().level, expected, "{name}");
+        }
     }
 
     #[test]

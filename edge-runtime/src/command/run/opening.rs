@@ -98,6 +98,18 @@ impl Opening {
                     by("kiosk"),
                 )?))
             }
+            Err(error)
+                if matches!(
+                    error.downcast_ref::<GalleryError>(),
+                    Some(GalleryError::Missing { .. })
+                ) =>
+            {
+                return Err(error.context(format!(
+                    "nobody can be enrolled at this kiosk yet: expected an operator's PIN at {}, found none; \
+                     set one (usher pin set NAME; on an image: step 3 of docs/from-box-to-greeting.md)",
+                    config.desk.pin_file.display()
+                )));
+            }
             held => held?,
         };
         let gallery_sha256 = std::fs::read(&self.held.gallery)
