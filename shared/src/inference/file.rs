@@ -429,7 +429,7 @@ mod tests {
         parts
             .and_then(OnnxFile::from_parts)
             .and_then(|file| file.prepare_by(&[1, 2], Operators::Tract))
-            .and_then(|mut model| Ok(model.run(&[1.0, 10.0])?[0].to_vec()))
+            .and_then(|mut model| Ok(model.run(&[1.0, 10.0])?.concat()))
             .map_err(|error| error.to_string())
     }
 
