@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Each with its reason. On two shared cores they take a step to a quarter of its time.
+/// Each with its reason. On two shared cores they take a step to half of its time or less.
 const SETTINGS: [(&str, &str); 4] = [
     // glibc returns every large activation to the kernel and asks for it again, page by page.
     ("MALLOC_MMAP_MAX_", "0"),
