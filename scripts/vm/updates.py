@@ -285,11 +285,10 @@ def kill_part(image, runtime, updates, folder, out, findings, kills, chance):
         place = chance.choices(places, [6, 2, 2])[0]
         boot = device.boot(seconds=2400, kill_after=place)
         on_trial = boot.ended  # the update was faster than the cut: now the other root is on trial, and cut in its first start
-        if not on_trial:
-            started = place[0] == START or boot.has(WORKS) is not None
-        else:
-            boot = device.boot(seconds=2400, kill_after=a_start(chance))
-            started = True
+        if on_trial:
+            place = a_start(chance)
+            boot = device.boot(seconds=2400, kill_after=place)
+        started = place[0] == START or boot.has(WORKS) is not None
         wrong = gallery_whole(device, runtime, folder)
         cut = not boot.ended
         cuts += cut

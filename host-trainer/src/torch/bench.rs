@@ -8,7 +8,6 @@ use tch::Tensor;
 
 use super::device;
 use super::learner::{self, Faces, Learner};
-use super::module::Network;
 use super::objective::{Labels, Others};
 use super::train;
 use crate::config::Config;
@@ -51,11 +50,7 @@ impl Stepper {
         let side = i64::from(graph.side_px()?);
         let weights = Weights::initialize(&graph, config.seed);
         let device = device::pick(config.device)?;
-        let frozen = train::frozen(&config, &graph)?;
-        let network = Network::new(graph, &weights, device)?
-            .with_precision(config.precision)
-            .with_frozen(frozen)
-            .with_kept_statistics(config.keep_statistics);
+        let network = train::network(&config, graph, &weights, device)?;
         let count = config.batch.identities * config.batch.per_identity;
         let centers = config.softmax.map(|_| {
             let extents = [config.batch.identities, config.dimension];

@@ -121,7 +121,7 @@ pub fn first_weights(config: &Config, init: Option<&Path>) -> anyhow::Result<Wei
 }
 
 /// Nodes that stay as they begin; the face is always one.
-pub(super) fn frozen(config: &Config, graph: &LayerGraph) -> anyhow::Result<usize> {
+fn frozen(config: &Config, graph: &LayerGraph) -> anyhow::Result<usize> {
     let Some(layer) = &config.frozen else {
         return Ok(1);
     };
@@ -131,6 +131,23 @@ pub(super) fn frozen(config: &Config, graph: &LayerGraph) -> anyhow::Result<usiz
             config.network, config.network
         )
     })
+}
+
+/// The network that learns as a config has it, from its first weights.
+///
+/// # Errors
+/// If the weights are another network's, or it has not the layer that the config freezes.
+pub(super) fn network(
+    config: &Config,
+    graph: LayerGraph,
+    first: &Weights,
+    device: Device,
+) -> anyhow::Result<Network> {
+    let frozen = frozen(config, &graph)?;
+    Ok(Network::new(graph, first, device)?
+        .with_precision(config.precision)
+        .with_frozen(frozen)
+        .with_kept_statistics(config.keep_statistics))
 }
 
 /// Trains to the end of the budget; weights and numbers are in the run's folder.
@@ -191,11 +208,7 @@ impl<'a> Training<'a> {
         let config = &job.config;
         let graph = network::build(&config.spec())?;
         let own_side = graph.side_px()?;
-        let frozen = frozen(config, &graph)?;
-        let network = Network::new(graph, &job.first, job.device)?
-            .with_precision(config.precision)
-            .with_frozen(frozen)
-            .with_kept_statistics(config.keep_statistics);
+        let network = self::network(config, graph, &job.first, job.device)?;
         let centers = config.softmax.map(|_| {
             let extents = [job.dataset.identities.len(), config.dimension];
             learner::first_centers(&job.first, extents, config.seed, job.device)

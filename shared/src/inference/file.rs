@@ -377,19 +377,23 @@ mod tests {
     use super::super::{OnnxFile, Operators};
     use super::*;
 
-    /// `y = x w`, x of [1, 2], with so many initializers and each made of such fields.
+    /// A field that is a message.
+    fn field(number: u64, message: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![];
+        put(&mut bytes, number << 3 | DELIMITED, message);
+        bytes
+    }
+
+    /// A field that is an integer.
+    fn number(number: u64, value: u64) -> Vec<u8> {
+        let mut bytes = vec![];
+        put_varint(&mut bytes, number << 3 | VARINT);
+        put_varint(&mut bytes, value);
+        bytes
+    }
+
+    /// `y = x w`, x of [1, 2], with these initializers, each the bytes of its fields.
     fn file(initializers: &[Vec<u8>]) -> Vec<u8> {
-        let field = |number: u64, message: &[u8]| {
-            let mut bytes = vec![];
-            put(&mut bytes, number << 3 | DELIMITED, message);
-            bytes
-        };
-        let number = |number: u64, value| {
-            let mut bytes = vec![];
-            put_varint(&mut bytes, number << 3 | VARINT);
-            put_varint(&mut bytes, value);
-            bytes
-        };
         let extents = [number(1, 1), number(1, 2)].map(|extent| field(1, &extent));
         let tensor = [number(1, FLOAT), field(2, &extents.concat())].concat();
         let input = [field(1, b"x"), field(2, &field(1, &tensor))].concat();
@@ -401,26 +405,17 @@ mod tests {
         ]
         .concat();
         let mut graph = [field(1, &node), field(2, b"g")].concat();
-        for initializer in initializers {
-            put(&mut graph, INITIALIZER_OF_GRAPH, initializer);
-        }
+        graph.extend(initializers.iter().flat_map(|fields| field(5, fields)));
         graph.extend([field(11, &input), field(12, &field(1, b"y"))].concat());
         [number(1, 8), field(8, &number(2, 13)), field(7, &graph)].concat()
     }
 
     /// Extents, kind, name and numbers, as exporters write them, and more behind.
     fn weight(extents: [u64; 2], numbers: &[f32], more: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![];
-        for extent in extents {
-            put_varint(&mut bytes, 1 << 3 | VARINT);
-            put_varint(&mut bytes, extent);
-        }
-        put_varint(&mut bytes, TYPE_OF_TENSOR);
-        put_varint(&mut bytes, FLOAT);
-        put(&mut bytes, 8 << 3 | DELIMITED, b"w");
         let numbers: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-        put(&mut bytes, BYTES_OF_TENSOR, &numbers);
-        [&bytes[..], more].concat()
+        let [rows, columns] = extents.map(|extent| number(1, extent));
+        let rest = [number(2, FLOAT), field(8, b"w"), field(9, &numbers)].concat();
+        [&rows, &columns, &rest[..], more].concat()
     }
 
     /// What it computes of [1, 10], all weights taken out.
@@ -442,11 +437,9 @@ mod tests {
             Ok(vec![31.0, 42.0])
         );
         // Numbers in a field of their own, with and without an empty one of bytes, are tract's to read.
-        let mut numbers = vec![];
         let bytes: Vec<u8> = SOUND.iter().flat_map(|n| n.to_le_bytes()).collect();
-        put(&mut numbers, 4 << 3 | DELIMITED, &bytes);
         assert_eq!(
-            run(&file(&[weight([2, 2], &[], &numbers)])),
+            run(&file(&[weight([2, 2], &[], &field(4, &bytes))])),
             Ok(vec![31.0, 42.0])
         );
     }
@@ -459,23 +452,12 @@ mod tests {
         };
         let sound = weight([2, 2], &SOUND, &[]);
         refused(&[sound.clone(), sound], "a name of its own");
-        let field = |key, value| {
-            let mut bytes = vec![];
-            put_varint(&mut bytes, key);
-            put_varint(&mut bytes, value);
-            bytes
-        };
-        let message = |key, message: &[u8]| {
-            let mut bytes = vec![];
-            put(&mut bytes, key, message);
-            bytes
-        };
         for (more, expected) in [
-            (field(TYPE_OF_TENSOR, 7), "told in two ways"),
-            (message(4 << 3 | DELIMITED, &[0; 16]), "told in two ways"),
-            (field(14 << 3 | VARINT, 1), "told in two ways"),
-            (message(BYTES_OF_TENSOR, &[0; 16]), "numbers twice"),
-            (message(BYTES_OF_TENSOR, &[]), "numbers twice"),
+            (number(2, 7), "told in two ways"),
+            (field(4, &[0; 16]), "told in two ways"),
+            (number(14, 1), "told in two ways"),
+            (field(9, &[0; 16]), "numbers twice"),
+            (field(9, &[]), "numbers twice"),
         ] {
             refused(&[weight([2, 2], &SOUND, &more)], expected);
         }

@@ -81,14 +81,20 @@ impl Opening {
         let has_desk = config.desk.pin_file.exists();
         let keys = self.held.keys.keys(Asking::Once)?;
         let held = match self.gallery(&keys, &model) {
-            // The first person can be enrolled at the kiosk, where somebody may unlock its desk.
             Err(error)
-                if has_desk
-                    && matches!(
-                        error.downcast_ref::<GalleryError>(),
-                        Some(GalleryError::Missing { .. })
-                    ) =>
+                if matches!(
+                    error.downcast_ref::<GalleryError>(),
+                    Some(GalleryError::Missing { .. })
+                ) =>
             {
+                // The first person can be enrolled at the kiosk, where somebody may unlock its desk.
+                if !has_desk {
+                    return Err(error.context(format!(
+                        "nobody can be enrolled at this kiosk yet: expected an operator's PIN at {}, found none; \
+                         set one (usher pin set NAME; on an image: step 3 of docs/from-box-to-greeting.md)",
+                        config.desk.pin_file.display()
+                    )));
+                }
                 let new = NewGallery::default();
                 let made = (model, manifest.dimension);
                 Holding::Ours(Box::new(self.held.create(
@@ -97,18 +103,6 @@ impl Opening {
                     &new,
                     by("kiosk"),
                 )?))
-            }
-            Err(error)
-                if matches!(
-                    error.downcast_ref::<GalleryError>(),
-                    Some(GalleryError::Missing { .. })
-                ) =>
-            {
-                return Err(error.context(format!(
-                    "nobody can be enrolled at this kiosk yet: expected an operator's PIN at {}, found none; \
-                     set one (usher pin set NAME; on an image: step 3 of docs/from-box-to-greeting.md)",
-                    config.desk.pin_file.display()
-                )));
             }
             held => held?,
         };
