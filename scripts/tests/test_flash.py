@@ -217,13 +217,17 @@ models=/var/lib/usher/models
 case "$1 ${2:-}" in
     'health '*)
         [ ! -e /run/usher/updating ] || { echo 'usher: found: it says that it is being updated; wait' >&2; exit 1; }
-        case "$(cat /run/usher/started) $(readlink $models/current)" in
+        case "$(cat /run/usher/started) $(readlink $models/current) $(cat $models/../people.gallery 2>/dev/null)" in
             *bad*) echo 'usher: expected the kiosk to be well, found: camera: lost; plug it in' >&2; exit 1 ;;
         esac
         echo well ;;
     'update install')
         [ "$(id -un)" = usher ] || { echo 'usher: expected to be run by user usher; runuser' >&2; exit 1; }
-        grep -q "trusted comment: usher model" "$3.minisig" || { echo 'usher: refused; sign it' >&2; exit 1; }
+        grep -q "trusted comment: usher" "$3.minisig" || { echo 'usher: refused; sign it' >&2; exit 1; }
+        case "$3" in *.gallery)
+            [ -e "$(dirname "$USHER_KEY")/models" ] || { echo 'usher: expected the key of the gallery' >&2; exit 1; }
+            cp "$3" $models/../people.gallery; exit ;;
+        esac
         mkdir -p $models && cp "$3" $models/ && readlink $models/current >$models/previous
         ln -sfn "$(basename "$3")" $models/current ;;
     'update rollback') ln -sfn "$(cat $models/previous)" $models/current ;;
@@ -427,6 +431,17 @@ class Kiosk(Place):
         self.assertEqual(code, 1, said)
         self.assertIn("refused", said)
         self.assertEqual(self.on_kiosk("cat /var/log/systemctl"), before)
+
+        # With a gallery no model is taken back.
+        for serial, content, expected, last in [(1, "good", 0, "well with the new gallery"), (2, "bad", 1, "which stays")]:
+            signed = out / f"lobby-{serial}.gallery"
+            signed.write_text(content)
+            comment = f"usher gallery lobby serial={serial} board=any"
+            subprocess.run(["minisign", "-S", "-s", key, "-m", signed, "-t", comment], check=True, stdout=subprocess.DEVNULL)
+            code, said = self.flash("--model", signed)
+            self.assertEqual(code, expected, said)
+            self.assertIn(last, said)
+            self.assertEqual(self.on_kiosk(in_use).split(), ["usher-small-7.model", "usher"], said)
 
 
 if __name__ == "__main__":

@@ -83,14 +83,13 @@ class Device:
             self.disk.set_grubenv(RUN="systemd.run=/bin/sh /data/trial", EXTRA=f"{WORDS} {more}")
         self.disk.make_data(self.folder / "seed.ext4", seed)
 
-    def stick(self, file, size=None):
-        """A stick named USHERUPDATE with this file; it is in the machine from the next start on."""
+    def stick(self, *files):
+        """A stick named USHERUPDATE with these files; it is in the machine from the next start on."""
         stick = self.folder / f"stick{len(self.sticks)}.vfat"
-        size = size or Path(file).stat().st_size + (16 << 20)
         with stick.open("wb") as image:
-            image.truncate(size)
-        run(["mkfs.vfat", "-F", "32", "-n", "USHERUPDATE", str(stick)])
-        run(["mcopy", "-i", str(stick), str(file), f"::/{Path(file).name}"])
+            image.truncate(sum(Path(file).stat().st_size for file in files) + (48 << 20))
+        run(["mkfs.vfat", "-F", "32", "-s", "1", "-n", "USHERUPDATE", str(stick)])
+        run(["mcopy", "-i", str(stick), *map(str, files), "::/"])
         self.sticks.append(stick)
 
     def unplug(self):

@@ -26,6 +26,8 @@ echo "@ answers $(up)"
 while [ "$(systemctl is-active usher-judge)" = inactive ]; do sleep 1; done
 while [ "$(systemctl is-active usher-judge)" = activating ]; do sleep 1; done
 echo "@ judged $(up) $(systemctl is-active usher-judge)"; sleep 4
+while systemctl list-jobs --no-legend | grep -q usher-stick; do sleep 1; done
+echo "@ stick $(up) $(runuser -u usher -- usher update status --json | tr -d ' \\n')"
 echo "@ id $(cat /etc/machine-id) $(cat /etc/hostname)"
 echo "@ data $(df --output=size -k /data | tail -n 1)"
 echo "@ root $(grep ' / ' /proc/mounts | cut -d' ' -f1,3) $(grep -c squashfs /proc/mounts)"
@@ -115,6 +117,7 @@ def image_part(image, runtime, folder, out, findings, update=False):
         if file.name != "operators.toml":
             file.unlink()
     device.provision(content, IMAGE)
+    device.stick(*signed_models(folder, content))
     boot = device.boot(until=r"@ end", seconds=2400, shots=[(r"@ judged", "image-idle"), (r"@ healthy", "image-again")])
     judge_image(boot, findings)
     picture = boot.shots.get("image-idle")
@@ -123,10 +126,33 @@ def image_part(image, runtime, folder, out, findings, update=False):
     findings.note(wrong is None, f"the gallery that it made, with a key of its own, is whole {wrong or ''}")
 
 
+def signed_models(folder, content):
+    """Signed models for a stick: 5 by a key that the device's settings come to trust, 6 by another, and 4, too."""
+    files = []
+    for key, serials in [("trusted", [4, 5]), ("other", [6])]:
+        secret, public = folder / f"{key}.key", folder / f"{key}.pub"
+        run(["minisign", "-G", "-W", "-s", str(secret), "-p", str(public)])
+        if key == "trusted":
+            place = content / "etc/usher/trusted/site.pub"
+            place.parent.mkdir(parents=True)
+            shutil.copy(public, place)
+        for serial in serials:
+            run([str(ROOT / "scripts" / "sign"), str(ROOT / "models/usher-small.toml"), "--key", str(secret), "--serial",
+                 str(serial), "--out", str(folder / "signed")])  # fmt: skip
+            signed = folder / "signed" / f"usher-small-{serial}.model"
+            files += [signed, signed.with_name(f"{signed.name}.minisig")]
+    return files
+
+
 def judge_image(boot, findings):
     """What the device said."""
     findings.note(told(boot, "answers") is not None, f"the kiosk answers after {told(boot, 'answers')} s of the machine's time")
     findings.note(boot.has(WORKS) is not None, f"judged: {boot.has(WORKS)}")
+    wrong_key = boot.has(r"installing usher-small-6.model") is not None
+    findings.note(wrong_key and '"model_serial":5' in (told(boot, "stick") or ""),
+                  f"of the stick's signed models the newest that is trusted is in use: {told(boot, 'stick')}")  # fmt: skip
+    findings.note(boot.has(r"done: the kiosk is well with the new model") is not None and boot.has("installing usher-small-4") is None,
+                  "it was judged, and an older one left alone")  # fmt: skip
     words = (told(boot, "id") or "").split()
     findings.note(bool(words) and re.fullmatch(r"[0-9a-f]{32}", words[0]) is not None, f"its own machine id: {words}")
     size = int(told(boot, "data") or 0)
