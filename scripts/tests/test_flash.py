@@ -226,12 +226,13 @@ case "$1 ${2:-}" in
         grep -q "trusted comment: usher" "$3.minisig" || { echo 'usher: refused; sign it' >&2; exit 1; }
         case "$3" in *.gallery)
             [ -e "$(dirname "$USHER_KEY")/models" ] || { echo 'usher: expected the key of the gallery' >&2; exit 1; }
+            [ ! -e /run/usher/started ] || { echo 'usher: expected a gallery that nobody holds' >&2; exit 1; }
             cp "$3" $models/../people.gallery; exit ;;
         esac
         mkdir -p $models && cp "$3" $models/ && readlink $models/current >$models/previous
         ln -sfn "$(basename "$3")" $models/current ;;
     'update rollback') ln -sfn "$(cat $models/previous)" $models/current ;;
-    'update status') echo '{ "model_serial": 6 }' ;;
+    'update status') printf '{\n  "current": "%s",\n  "model_serial": 6\n}\n' "$(readlink $models/current)" ;;
 esac
 """
 # A service manager that notes which version it started.
@@ -433,7 +434,7 @@ class Kiosk(Place):
         self.assertEqual(self.on_kiosk("cat /var/log/systemctl"), before)
 
         # With a gallery no model is taken back.
-        for serial, content, expected, last in [(1, "good", 0, "well with the new gallery"), (2, "bad", 1, "which stays")]:
+        for serial, content, expected, last in [(1, "good", 0, "well with lobby-1"), (2, "bad", 1, "which stays")]:
             signed = out / f"lobby-{serial}.gallery"
             signed.write_text(content)
             comment = f"usher gallery lobby serial={serial} board=any"

@@ -117,8 +117,10 @@ def image_part(image, runtime, folder, out, findings, update=False):
         if file.name != "operators.toml":
             file.unlink()
     device.provision(content, IMAGE)
-    device.stick(*signed_models(folder, content))
-    boot = device.boot(until=r"@ end", seconds=2400, shots=[(r"@ judged", "image-idle"), (r"@ healthy", "image-again")])
+    key, other = signing_key(folder, "trusted", content), signing_key(folder, "other")
+    signings = [(key, 4), (key, 5), (other, 6)]
+    device.stick(*[file for by, serial in signings for file in signed(ROOT / "models/usher-small.toml", by, serial, folder)])
+    boot = device.boot(until=r"@ end", seconds=2400, shots=[(r"@ stick", "image-idle"), (r"@ healthy", "image-again")])
     judge_image(boot, findings)
     picture = boot.shots.get("image-idle")
     findings.note(picture is not None and not picture.blank(), "the first frame is on the screen: image-idle.png")
@@ -126,22 +128,22 @@ def image_part(image, runtime, folder, out, findings, update=False):
     findings.note(wrong is None, f"the gallery that it made, with a key of its own, is whole {wrong or ''}")
 
 
-def signed_models(folder, content):
-    """Signed models for a stick: 5 by a key that the device's settings come to trust, 6 by another, and 4, too."""
-    files = []
-    for key, serials in [("trusted", [4, 5]), ("other", [6])]:
-        secret, public = folder / f"{key}.key", folder / f"{key}.pub"
-        run(["minisign", "-G", "-W", "-s", str(secret), "-p", str(public)])
-        if key == "trusted":
-            place = content / "etc/usher/trusted/site.pub"
-            place.parent.mkdir(parents=True)
-            shutil.copy(public, place)
-        for serial in serials:
-            run([str(ROOT / "scripts" / "sign"), str(ROOT / "models/usher-small.toml"), "--key", str(secret), "--serial",
-                 str(serial), "--out", str(folder / "signed")])  # fmt: skip
-            signed = folder / "signed" / f"usher-small-{serial}.model"
-            files += [signed, signed.with_name(f"{signed.name}.minisig")]
-    return files
+def signing_key(folder, name, content=None):
+    """A new key of minisign; the device whose settings lie in `content` trusts it."""
+    secret, public = folder / f"{name}.key", folder / f"{name}.pub"
+    run(["minisign", "-G", "-f", "-W", "-s", str(secret), "-p", str(public)])
+    if content:
+        place = content / "etc/usher/trusted/site.pub"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(public, place)
+    return secret
+
+
+def signed(file, key, serial, folder, *words):
+    """What scripts/sign makes of a file: two files for a stick."""
+    out = folder / f"signed-{serial}"
+    run([str(ROOT / "scripts" / "sign"), str(file), "--key", str(key), "--serial", str(serial), "--out", str(out), *words])
+    return sorted(out.iterdir())
 
 
 def judge_image(boot, findings):
@@ -253,7 +255,10 @@ class Updates:
 def update_part(image, runtime, updates, other_keys, folder, out, findings):
     """An update to the other root; a broken one that is taken back; updates that are refused."""
     device = Device(image, folder / "device", out, "update")
-    device.provision(seed(folder / "seed", runtime), REFUSALS)
+    content = seed(folder / "seed", runtime)
+    key = signing_key(folder, "trusted", content)
+    backup = signed(content / "lib/usher/people.gallery", key, 1, folder, "--name", "lobby")
+    device.provision(content, REFUSALS)
 
     device.stick(updates.good(1))
     first = device.boot(seconds=2400, shots=[(WORKS, "image-idle"), (r"Marking target slot .* as bootable", "updating")])
@@ -277,10 +282,12 @@ def update_part(image, runtime, updates, other_keys, folder, out, findings):
     findings.note(device.disk.grubenv()["A_OK"] == "0", "root A is marked bad")
 
     device.sticks.append(updates.refused(other_keys))
+    device.stick(*backup)
     fourth = device.boot(until=r"@ end", seconds=2400)
     findings.note(fourth.has(r"went back to root B") is not None, f"start 4: back in root B, {fourth.seconds:.0f} s")
     findings.note(fourth.has(r"root B works") is not None, "root B works")
     findings.note(fourth.has(r"left alone .* did not work here") is not None, "the stick's broken update is not tried again")
+    findings.note(fourth.has(r"done: the kiosk is well with lobby-1") is not None, "a signed gallery on a second stick is in use")
     for name, what in [("other-key", "a wrong signature"), ("other-board", "another board"), ("older", "an older version"),
                        ("damaged", "a damaged file"), ("newer", "a full disk")]:  # fmt: skip
         line = next((line for line in fourth.lines if f"@ tried {name} " in line), "")

@@ -1,4 +1,4 @@
-//! A camera by Video4Linux: the one file that imports `v4l`, and where what that crate does not forgive is contained.
+//! A camera by Video4Linux: the one room that imports `v4l`, and where what that crate does not forgive is contained.
 //!
 //! Traps of `v4l` 0.14, and what is done about them:
 //! - It waits forever by default, and after a timeout its next call queues a buffer twice (EINVAL). So it is only asked
@@ -12,6 +12,9 @@
 //!   (4 buffers and a descriptor), at most `MOST_STUCK` times, after which the camera counts as lost for good.
 //! - One plane a picture: cameras that only have the multiplanar interface are refused with words.
 
+mod agreement;
+mod offers;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -19,25 +22,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use v4l::Device;
 use v4l::buffer::{Flags, Type};
-use v4l::capability::Flags as Able;
-use v4l::control::{Control, Description, Value};
-use v4l::format::{Colorspace, Quantization};
-use v4l::frameinterval::FrameIntervalEnum;
-use v4l::framesize::FrameSizeEnum;
 use v4l::io::mmap::Stream;
 use v4l::io::traits::{CaptureStream, Stream as _};
-use v4l::video::Capture;
-use v4l::video::capture::Parameters;
-use v4l::{Device, Format, FourCC, Fraction};
 
 use super::device::{self, Identity, Wanted};
-use super::negotiation::{self, Choice, Offer, OfferedSize, Sizes};
-use super::pixel_format::{Colors, Negotiated, PixelFormat, unsupported};
-use super::probe::{ControlFound, DeviceFound, FormatFound};
-use super::settings::{CameraSettings, PowerLine};
+use super::negotiation::{self, Offer};
+use super::pixel_format::Negotiated;
+use super::settings::CameraSettings;
 use super::source::{Arrived, Opener, Source, SourceError};
 use crate::clock::Timestamp;
+pub use agreement::set_control;
+use agreement::{agree, apply_controls};
+pub(crate) use offers::look;
+use offers::{captures, formats, nothing_to_choose};
 
 /// Buffers that the driver fills in turn.
 const BUFFERS: u32 = 4;
@@ -47,16 +46,6 @@ const MOST_BUFFERS: usize = 32;
 
 /// Streams that may fail to close before no more are opened.
 const MOST_STUCK: u32 = 3;
-
-/// Sizes of a format that are looked at; no camera lists more, a hostile one could.
-const MOST_SIZES: usize = 64;
-
-/// `V4L2_CID_EXPOSURE_AUTO`, a menu.
-const EXPOSURE_AUTO: u32 = 0x009a_0901;
-/// `V4L2_CID_EXPOSURE_ABSOLUTE`, in units of 100 microseconds.
-const EXPOSURE_ABSOLUTE: u32 = 0x009a_0902;
-/// `V4L2_CID_POWER_LINE_FREQUENCY`, a menu.
-const POWER_LINE_FREQUENCY: u32 = 0x0098_0918;
 
 /// Runs a call into `v4l`, whose panics count as errors of the driver.
 fn guarded<T>(
@@ -361,346 +350,9 @@ impl Drop for V4lSource {
     }
 }
 
-fn captures(place: &str, able: Able) -> Result<(), SourceError> {
-    let refuse = |reason: &str, remedy| SourceError::Unsupported {
-        place: place.to_owned(),
-        reason: reason.to_owned(),
-        remedy,
-    };
-    if able.contains(Able::VIDEO_CAPTURE | Able::STREAMING) {
-        return Ok(());
-    }
-    if able.intersects(Able::VIDEO_CAPTURE_MPLANE | Able::VIDEO_M2M_MPLANE) {
-        return Err(refuse(
-            "only the multiplanar interface, which is not supported",
-            "put v4l2loopback before it, or use a USB camera",
-        ));
-    }
-    if able.contains(Able::VIDEO_CAPTURE) {
-        return Err(refuse(
-            "no streaming by mapped buffers",
-            "use a USB camera of the video class (UVC)",
-        ));
-    }
-    Err(refuse(
-        "a node that captures no video",
-        "name another node (usher camera probe lists them)",
-    ))
-}
-
-/// All formats of a device, readable or not.
-fn formats(
-    place: &str,
-    device: &Device,
-    settings: &CameraSettings,
-) -> Result<Vec<FormatFound>, SourceError> {
-    let described = guarded(place, "list its formats", || device.enum_formats())?;
-    let mut found = Vec::new();
-    for described in described {
-        let fourcc = described.fourcc.repr;
-        let offer = PixelFormat::of_fourcc(fourcc).map(|format| Offer {
-            format,
-            fourcc,
-            sizes: sizes(place, device, described.fourcc, settings),
-        });
-        found.push(FormatFound {
-            fourcc: String::from_utf8_lossy(&fourcc).trim_end().to_owned(),
-            description: described.description,
-            unsupported: offer.is_none().then(|| {
-                let (why, remedy) = unsupported(fourcc);
-                format!("{why}; {remedy}")
-            }),
-            offer,
-        });
-    }
-    Ok(found)
-}
-
-/// Sizes of a format; none where the driver lists none.
-fn sizes(
-    place: &str,
-    device: &Device,
-    fourcc: FourCC,
-    settings: &CameraSettings,
-) -> Vec<OfferedSize> {
-    let listed = guarded(place, "list its sizes", || device.enum_framesizes(fourcc));
-    let listed = listed.unwrap_or_default();
-    let ranges = listed
-        .into_iter()
-        .take(MOST_SIZES)
-        .map(|size| match size.size {
-            FrameSizeEnum::Discrete(size) => Sizes::only(size.width, size.height),
-            FrameSizeEnum::Stepwise(range) => Sizes {
-                least: (range.min_width, range.min_height),
-                most: (range.max_width, range.max_height),
-                step: (range.step_width, range.step_height),
-            },
-        });
-    ranges
-        .map(|sizes| {
-            let (width, height) = sizes.nearest((settings.width, settings.height));
-            let intervals = guarded(place, "list its rates", || {
-                device.enum_frameintervals(fourcc, width, height)
-            });
-            let mut rates: Vec<f64> = intervals
-                .unwrap_or_default()
-                .into_iter()
-                .take(MOST_SIZES)
-                .flat_map(|interval| match interval.interval {
-                    FrameIntervalEnum::Discrete(interval) => vec![rate(interval)],
-                    FrameIntervalEnum::Stepwise(range) => {
-                        let (slow, fast) = (rate(range.max), rate(range.min));
-                        let wanted = f64::from(settings.frames_per_second);
-                        vec![fast, wanted.clamp(slow.min(fast), fast.max(slow)), slow]
-                    }
-                })
-                .filter(|rate| rate.is_finite() && *rate > 0.0)
-                .collect();
-            rates.sort_by(|a, b| b.total_cmp(a));
-            rates.dedup();
-            OfferedSize { sizes, rates }
-        })
-        .collect()
-}
-
-fn rate(interval: Fraction) -> f64 {
-    f64::from(interval.denominator) / f64::from(interval.numerator)
-}
-
-fn nothing_to_choose(place: &str, found: &[FormatFound], settings: &CameraSettings) -> SourceError {
-    let place = place.to_owned();
-    let readable = found.iter().any(|found| found.offer.is_some());
-    if let (true, Some(format)) = (readable, settings.wanted_format()) {
-        return SourceError::Unsupported {
-            place,
-            reason: format!("no {format}"),
-            remedy: "set camera.format to auto; usher camera probe lists what there is",
-        };
-    }
-    let reasons: Vec<&str> = found
-        .iter()
-        .filter_map(|found| found.unsupported.as_deref())
-        .collect();
-    SourceError::Unsupported {
-        place,
-        reason: if reasons.is_empty() {
-            "no format at all".to_owned()
-        } else {
-            reasons.join("; ")
-        },
-        remedy: "usher camera probe says more",
-    }
-}
-
-/// Brings the device to the chosen format; what it then gives may still be another size or rate.
-fn agree(
-    place: &str,
-    device: &Device,
-    choice: &Choice,
-    settings: &CameraSettings,
-) -> Result<Negotiated, SourceError> {
-    let mut wanted = Format::new(
-        choice.width_px,
-        choice.height_px,
-        FourCC::new(&choice.fourcc),
-    );
-    wanted.field_order = v4l::format::FieldOrder::Progressive;
-    let given = guarded(place, "take a format", || device.set_format(&wanted))?;
-    let format = PixelFormat::of_fourcc(given.fourcc.repr);
-    if format != Some(choice.format) {
-        return Err(SourceError::Unsupported {
-            place: place.to_owned(),
-            reason: format!("{} where {} was listed", given.fourcc, choice.format),
-            remedy: "set camera.format to another one that usher camera probe lists",
-        });
-    }
-    if given.width == 0 || given.height == 0 || given.width > 16_384 || given.height > 16_384 {
-        return Err(SourceError::Unsupported {
-            place: place.to_owned(),
-            reason: format!("a size of {}x{}", given.width, given.height),
-            remedy: "choose another camera.width and camera.height",
-        });
-    }
-    // Not every driver knows rates; those that do may take another one.
-    let (seconds, frames) = interval(choice.frames_per_second);
-    let parameters = Parameters::new(Fraction::new(seconds, frames));
-    let taken = guarded(place, "take a rate", || device.set_params(&parameters))
-        .ok()
-        .map(|taken| rate(taken.interval))
-        .filter(|rate| rate.is_finite() && *rate > 0.0);
-    let row = choice.format.row_bytes(given.width);
-    Ok(Negotiated {
-        format: choice.format,
-        width_px: given.width,
-        height_px: given.height,
-        stride_bytes: match given.stride as usize {
-            0 => row.unwrap_or(0),
-            stride => stride,
-        },
-        colors: Colors {
-            bt709: matches!(given.colorspace, Colorspace::Rec709),
-            full_range: matches!(given.quantization, Quantization::FullRange),
-        },
-        frames_per_second: taken,
-        orientation: settings.orientation(),
-        may_repeat: false,
-    })
-}
-
-/// A rate as a fraction: seconds and frames.
-fn interval(frames_per_second: f64) -> (u32, u32) {
-    let frames = (frames_per_second * 1000.0).round().clamp(1.0, 1e9) as u32;
-    if frames.is_multiple_of(1000) {
-        (1, frames / 1000)
-    } else {
-        (1000, frames)
-    }
-}
-
-/// Sets exposure and mains frequency; says what was not taken.
-fn apply_controls(device: &Device, settings: &CameraSettings) -> Vec<String> {
-    let set = |id, value| {
-        catch_unwind(AssertUnwindSafe(|| {
-            device.set_control(Control {
-                id,
-                value: Value::Integer(value),
-            })
-        }))
-        .is_ok_and(|set| set.is_ok())
-    };
-    let mut notes = Vec::new();
-    match settings.exposure_micros {
-        // 3 is "aperture priority", the automatic of USB cameras; 0 that of others. One without either has no choice.
-        None => {
-            let _ = set(EXPOSURE_AUTO, 3) || set(EXPOSURE_AUTO, 0);
-        }
-        Some(micros) => {
-            let manual = set(EXPOSURE_AUTO, 1);
-            if !(set(EXPOSURE_ABSOLUTE, i64::from(micros.div_ceil(100)))) {
-                notes.push(format!(
-                    "camera.exposure_micros = {micros}: the camera has no exposure time that can be set"
-                ));
-            } else if !manual {
-                notes.push(
-                    "camera.exposure_micros: the camera goes on choosing by itself".to_owned(),
-                );
-            }
-        }
-    }
-    let frequency = match settings.power_line {
-        PowerLine::Keep => None,
-        PowerLine::Off => Some(0),
-        PowerLine::Hz50 => Some(1),
-        PowerLine::Hz60 => Some(2),
-        PowerLine::Auto => Some(3),
-    };
-    if frequency.is_some_and(|frequency| !set(POWER_LINE_FREQUENCY, frequency)) {
-        notes.push("camera.power_line: the camera has no such filter".to_owned());
-    }
-    notes
-}
-
-/// What is at a node, for `usher camera probe`.
-///
-/// # Errors
-/// [`SourceError`] when the node cannot even be opened.
-pub(crate) fn look(node: &Path, settings: &CameraSettings) -> Result<DeviceFound, SourceError> {
-    let place = node.display().to_string();
-    let device = open_device(node)?;
-    let capabilities = guarded(&place, "say what it is", || device.query_caps())?;
-    let captures = captures(&place, capabilities.capabilities);
-    let formats = if captures.is_ok() {
-        formats(&place, &device, settings)?
-    } else {
-        Vec::new()
-    };
-    let offers: Vec<Offer> = formats
-        .iter()
-        .filter_map(|found| found.offer.clone())
-        .collect();
-    let choice = negotiation::choose(&offers, settings);
-    let problem = match (&captures, &choice) {
-        (Err(error), _) => Some(error.to_string()),
-        (Ok(()), None) => Some(nothing_to_choose(&place, &formats, settings).to_string()),
-        (Ok(()), Some(_)) => None,
-    };
-    Ok(DeviceFound {
-        node: place.clone(),
-        by_path: device::place_of(node).map(|link| link.display().to_string()),
-        driver: capabilities.driver,
-        card: capabilities.card,
-        bus: capabilities.bus,
-        formats,
-        controls: controls(&place, &device),
-        choice,
-        problem,
-    })
-}
-
-/// The controls of a device, or why they cannot be listed.
-fn controls(place: &str, device: &Device) -> Result<Vec<ControlFound>, String> {
-    let described = guarded(place, "list its controls", || device.query_controls());
-    let described = match described {
-        Ok(described) => described,
-        // A device without controls says that there is no such request.
-        Err(SourceError::Driver { reason, .. })
-            if matches!(reason.raw_os_error(), Some(22) | Some(25)) =>
-        {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(error.to_string()),
-    };
-    let is_heading = |control: &Description| control.typ == v4l::control::Type::CtrlClass;
-    Ok(described
-        .iter()
-        .filter(|control| !is_heading(control))
-        .map(|control| ControlFound {
-            id: control.id,
-            name: control.name.clone(),
-            kind: format!("{:?}", control.typ),
-            least: control.minimum,
-            most: control.maximum,
-            default: control.default,
-            now: guarded(place, "tell a control", || device.control(control.id))
-                .ok()
-                .and_then(|control| match control.value {
-                    Value::Integer(value) => Some(value),
-                    Value::Boolean(value) => Some(i64::from(value)),
-                    _ => None,
-                }),
-            choices: control
-                .items
-                .iter()
-                .flatten()
-                .map(|(index, item)| format!("{index}: {item}"))
-                .collect(),
-        })
-        .collect())
-}
-
-/// Sets a control by its number; a button takes any value. For trials with a driver that can be told to fail.
-///
-/// # Errors
-/// [`SourceError`] when the device cannot be opened or has no such control.
-pub fn set_control(node: &Path, id: u32, value: Option<i64>) -> Result<(), SourceError> {
-    let place = node.display().to_string();
-    let device = open_device(node)?;
-    let value = value.map_or(Value::None, Value::Integer);
-    guarded(&place, "take a control", || {
-        device.set_control(Control { id, value })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_as_fractions() {
-        for (rate, expected) in [(30.0, (1, 30)), (29.97, (1000, 29970)), (0.5, (1000, 500))] {
-            assert_eq!(interval(rate), expected);
-        }
-    }
 
     #[test]
     fn what_is_no_camera_is_said_in_words() {
@@ -711,14 +363,6 @@ mod tests {
         // A file that is no device answers no question.
         let error = opener("/dev/null").open().err().unwrap();
         assert!(matches!(error, SourceError::Driver { .. }), "{error}");
-        for (able, word) in [
-            (Able::VIDEO_CAPTURE_MPLANE | Able::STREAMING, "multiplanar"),
-            (Able::VIDEO_CAPTURE, "mapped buffers"),
-            (Able::META_CAPTURE | Able::STREAMING, "captures no video"),
-        ] {
-            let message = captures("x", able).unwrap_err().to_string();
-            assert!(message.contains(word), "{message}");
-        }
     }
 
     #[test]

@@ -5,11 +5,12 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use shared::gallery::store::{By, Making};
-use shared::gallery::{Enrollee, GalleryStore, NewTemplate, Sealing};
+use shared::gallery::{Consent, Enrollee, GalleryStore, NewTemplate, Sealing};
 use shared::model_id::ModelId;
 use shared::operating_point::OperatingPoint;
 
 use super::guided::tests::{Willing, agreement, embedding, glance};
+use super::view::{DeskView, Pose};
 use super::*;
 use crate::session::Hint;
 

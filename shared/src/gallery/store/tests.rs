@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::consent::Clock;
 use super::super::tests::{NOON, enrollee, model, unit};
 use super::*;
 
