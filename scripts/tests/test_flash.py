@@ -240,7 +240,7 @@ SYSTEMCTL = """\
 #!/bin/sh
 echo "systemctl $*" >>/var/log/systemctl
 case "$1" in
-    restart) mkdir -p /run/usher && chown usher /run/usher && sed -n 's/^# usher //p' /usr/bin/usher >/run/usher/started ;;
+    restart | start) mkdir -p /run/usher && chown usher /run/usher && sed -n 's/^# usher //p' /usr/bin/usher >/run/usher/started ;;
     stop) rm -f /run/usher/started ;;
 esac
 """
@@ -443,6 +443,13 @@ class Kiosk(Place):
             self.assertEqual(code, expected, said)
             self.assertIn(last, said)
             self.assertEqual(self.on_kiosk(in_use).split(), ["usher-small-7.model", "usher"], said)
+        # One that is refused leaves a kiosk that runs.
+        (out / "lobby-2.gallery.minisig").write_text("nothing")
+        code, said = self.flash("--model", signed)
+        self.assertEqual(code, 1, said)
+        self.assertIn("refused", said)
+        self.assertEqual(self.on_kiosk("cat /run/usher/started; tail -n 1 /var/log/systemctl").split("\n")[-1], "systemctl start usher")
+        self.assertIn("1.0", self.on_kiosk("cat /run/usher/started"))
 
 
 if __name__ == "__main__":

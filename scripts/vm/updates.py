@@ -153,7 +153,7 @@ def judge_image(boot, findings):
     wrong_key = boot.has(r"installing usher-small-6.model") is not None
     findings.note(wrong_key and '"model_serial":5' in (told(boot, "stick") or ""),
                   f"of the stick's signed models the newest that is trusted is in use: {told(boot, 'stick')}")  # fmt: skip
-    findings.note(boot.has(r"done: the kiosk is well with the new model") is not None and boot.has("installing usher-small-4") is None,
+    findings.note(boot.has(r"done: the kiosk is well with usher-small-5") is not None and boot.has("installing usher-small-4") is None,
                   "it was judged, and an older one left alone")  # fmt: skip
     words = (told(boot, "id") or "").split()
     findings.note(bool(words) and re.fullmatch(r"[0-9a-f]{32}", words[0]) is not None, f"its own machine id: {words}")

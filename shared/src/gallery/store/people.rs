@@ -223,7 +223,8 @@ impl<S: Storage, C: Counter> GalleryStore<S, C> {
     /// Removes everybody whose consent has run out.
     ///
     /// Nobody is removed when the clock is behind the newest record or more than
-    /// [`consent::MAX_GAP_DAYS`] ahead of it, unless `clock_is_right`; nobody of those is matched either way.
+    /// [`MAX_GAP_DAYS`](crate::gallery::consent::MAX_GAP_DAYS) ahead of it, unless `clock_is_right`; nobody of those is
+    /// matched either way.
     ///
     /// # Errors
     /// As [`GalleryStore::remove`].
